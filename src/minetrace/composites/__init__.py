@@ -1,0 +1,1 @@
+"""One clear picture from many cloudy ones."""

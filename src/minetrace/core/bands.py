@@ -1,0 +1,53 @@
+"""Bands by their STAC common names, never by position.
+
+Source of the names: STAC ``eo`` extension 1.1 and 2.0, ``common_name`` table
+(https://github.com/stac-extensions/eo). SAR polarisations are ``vv`` and ``vh``,
+terrain is ``elevation`` and ``slope``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+COMMON_NAMES = (
+    "coastal", "blue", "green", "green05", "yellow", "pan", "red",
+    "rededge071", "rededge075", "rededge078", "nir", "nir08", "nir09", "cirrus",
+    "swir16", "swir22", "lwir", "lwir11", "lwir12",
+    "vv", "vh", "elevation", "slope",
+)  # fmt: skip
+
+SENTINEL2 = {
+    "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge071",
+    "B06": "rededge075", "B07": "rededge078", "B08": "nir", "B8A": "nir08", "B09": "nir09",
+    "B10": "cirrus", "B11": "swir16", "B12": "swir22",
+}  # fmt: skip
+
+LANDSAT_OLI = {
+    "B1": "coastal", "B2": "blue", "B3": "green", "B4": "red", "B5": "nir08",
+    "B6": "swir16", "B7": "swir22", "B8": "pan", "B9": "cirrus", "B10": "lwir11", "B11": "lwir12",
+    "SR_B1": "coastal", "SR_B2": "blue", "SR_B3": "green", "SR_B4": "red", "SR_B5": "nir08",
+    "SR_B6": "swir16", "SR_B7": "swir22", "ST_B10": "lwir11",
+}  # fmt: skip
+
+MASK_NAMES = {"scl": "scl", "qa_pixel": "qa_pixel", "qa": "qa_pixel"}
+
+
+def common_name(name: str) -> str | None:
+    """The common name that a band description stands for, or None.
+
+    Sentinel-2 identifiers are two digits (``B04``), Landsat 8 and 9 one (``B4``), so the
+    two never collide; the case does not matter.
+    """
+    word = name.strip()
+    if word.lower() in COMMON_NAMES:
+        return word.lower()
+    if word.lower() in MASK_NAMES:
+        return MASK_NAMES[word.lower()]
+    return SENTINEL2.get(word.upper()) or LANDSAT_OLI.get(word.upper())
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that a misspelt one most resembles, or None if nothing does."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return found[0] if found else None

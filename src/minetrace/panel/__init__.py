@@ -1,0 +1,1 @@
+"""Outlines through time, with an identity."""

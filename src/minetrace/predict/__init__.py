@@ -1,0 +1,1 @@
+"""Scanning pixels with a scorer, on one lattice of windows."""

@@ -1,0 +1,1 @@
+"""What is handed on: files, catalog, data card and the map."""

@@ -1,0 +1,1 @@
+"""Pixels of a tile in a period, from wherever they are."""

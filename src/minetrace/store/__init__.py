@@ -1,0 +1,1 @@
+"""Where an artefact lives, and how it gets there: COG, GeoParquet, sidecars, the ledger."""

@@ -1,0 +1,1 @@
+"""Scores and masks to outlines without seams."""
