@@ -1,0 +1,150 @@
+"""The ledger: what is done, failed and still missing in a run.
+
+Sidecars are the truth. The ledger is an index over them in SQLite, made anew from them whenever
+it is absent or a run did not end by itself, so that asking is quick however large the run.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from minetrace.store import sidecar
+from minetrace.store.run_folder import Key, RunFolder
+from minetrace.store.sidecar import Sidecar
+
+State = Literal["done", "failed", "missing"]
+_TABLE = """
+CREATE TABLE IF NOT EXISTS artefacts (
+    kind TEXT, period TEXT, tile TEXT, state TEXT, reason TEXT,
+    read_hash TEXT, checksum TEXT, facts TEXT,
+    PRIMARY KEY (kind, period, tile)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT);
+"""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many artefacts of a kind and period are in which state."""
+
+    kind: str
+    period: str
+    done: int
+    failed: int
+    missing: int
+
+
+class Ledger:
+    """The index of one run; made by ``Ledger.open``, used by one process."""
+
+    def __init__(self, run: RunFolder, connection: sqlite3.Connection) -> None:
+        self.run = run
+        self._db = connection
+
+    @classmethod
+    @contextmanager
+    def open(cls, run: RunFolder) -> Iterator[Ledger]:
+        """Open the index, made if it is absent."""
+        with closing(_connect(run)) as db:
+            yield cls(run, db)
+
+    def expect(self, keys: Iterable[Key]) -> None:
+        """Set what the run consists of and read every sidecar again."""
+        with self._db:
+            self._db.execute("DELETE FROM artefacts")
+            self._db.executemany(
+                "INSERT OR REPLACE INTO artefacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (self._row(key) for key in keys),
+            )
+            self._db.execute("INSERT OR REPLACE INTO marks VALUES ('settled', 'no')")
+
+    def refresh(self) -> None:
+        """Read every sidecar again, for the artefacts that are expected."""
+        self.expect(self.keys())
+
+    def settle(self) -> None:
+        """Say that the index agrees with the sidecars."""
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO marks VALUES ('settled', 'yes')")
+
+    @property
+    def settled(self) -> bool:
+        """False if a run was cut off, so that the index may lag behind the sidecars."""
+        row = self._db.execute("SELECT value FROM marks WHERE name = 'settled'").fetchone()
+        return bool(row and row[0] == "yes")
+
+    def keys(self) -> list[Key]:
+        """Every artefact that the run consists of."""
+        rows = self._db.execute("SELECT kind, period, tile FROM artefacts")
+        return [Key(*row) for row in rows]
+
+    def update(self, key: Key) -> None:
+        """Read one artefact's sidecar again."""
+        with self._db:
+            self._db.execute(
+                "INSERT OR REPLACE INTO artefacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._row(key)
+            )
+
+    def sidecar(self, key: Key) -> Sidecar | None:
+        """The sidecar of an artefact that is done, else None."""
+        row = self._db.execute(
+            "SELECT read_hash, checksum, facts FROM artefacts"
+            " WHERE kind = ? AND period = ? AND tile = ? AND state = 'done'",
+            (key.kind, key.period, key.tile),
+        ).fetchone()
+        return Sidecar(key, row[0], row[1], json.loads(row[2])) if row else None
+
+    def sidecars(self, kind: str, period: str) -> list[Sidecar]:
+        """Sidecars of all artefacts of a kind and period that are done, by tile."""
+        rows = self._db.execute(
+            "SELECT tile, read_hash, checksum, facts FROM artefacts"
+            " WHERE kind = ? AND period = ? AND state = 'done' ORDER BY tile",
+            (kind, period),
+        )
+        return [Sidecar(Key(kind, period, t), h, c, json.loads(f)) for t, h, c, f in rows]
+
+    def failures(self) -> list[tuple[Key, str]]:
+        """What failed, with the reason."""
+        rows = self._db.execute(
+            "SELECT kind, period, tile, reason FROM artefacts WHERE state = 'failed'"
+            " ORDER BY kind, period, tile"
+        )
+        return [(Key(*row[:3]), row[3]) for row in rows]
+
+    def counts(self) -> list[Count]:
+        """How far the run is, by kind and period."""
+        rows = self._db.execute(
+            "SELECT kind, period, SUM(state = 'done'), SUM(state = 'failed'),"
+            " SUM(state = 'missing') FROM artefacts GROUP BY kind, period ORDER BY kind, period"
+        )
+        return [Count(*row) for row in rows]
+
+    def _row(self, key: Key) -> tuple[str, ...]:
+        found = sidecar.read(self.run, key)
+        name = (key.kind, key.period, key.tile)
+        if found is not None:
+            facts = json.dumps(dict(found.facts))
+            return (*name, "done", "", found.read_hash, found.checksum, facts)
+        reason = sidecar.failure(self.run, key)
+        return (*name, "missing" if reason is None else "failed", reason or "", "", "", "{}")
+
+
+def _connect(run: RunFolder) -> sqlite3.Connection:
+    """A connection to a sound index; a broken one is thrown away, since it can be made anew."""
+    try:
+        return _prepared(run)
+    except sqlite3.DatabaseError:
+        run.index.unlink(missing_ok=True)
+        return _prepared(run)
+
+
+def _prepared(run: RunFolder) -> sqlite3.Connection:
+    db = sqlite3.connect(run.index)
+    db.execute("PRAGMA synchronous = OFF")
+    db.executescript(_TABLE)
+    return db

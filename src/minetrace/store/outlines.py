@@ -1,0 +1,87 @@
+"""Vector files in and out: regions, footprints, panels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from pyogrio.errors import DataSourceError
+from shapely.geometry.base import BaseGeometry
+
+from minetrace.core.footprints import Extent, Footprints
+from minetrace.errors import MissingFileError, RegionError
+
+LONLAT = "EPSG:4326"
+_READABLE = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".parquet")
+
+
+def read_region(path: Path) -> BaseGeometry:
+    """All polygons of a vector file, or of every vector file in a folder, as one geometry.
+
+    Returns:
+        A polygon or multipolygon in EPSG:4326, not yet checked.
+
+    Raises:
+        MissingFileError: nothing is there.
+        RegionError: a file cannot be read, or does not say its CRS.
+    """
+    if not path.exists():
+        raise MissingFileError(f"{path}: no such region file")
+    files = [path]
+    if path.is_dir():
+        files = sorted(f for f in path.iterdir() if f.suffix.lower() in _READABLE)
+        if not files:
+            raise MissingFileError(f"{path}: no region files inside ({', '.join(_READABLE)})")
+    shapes = np.concatenate([_shapes(file) for file in files])
+    invalid = shapes[~shapely.is_valid(shapes)]
+    if len(invalid):
+        return cast(BaseGeometry, invalid[0])  # the gate for regions says what is wrong with it
+    return cast(BaseGeometry, shapely.union_all(shapes))
+
+
+def _shapes(path: Path) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    try:
+        table = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
+    except (DataSourceError, OSError, ValueError) as error:
+        raise RegionError(f"{path}: cannot be read as a vector file ({error})") from error
+    if not isinstance(table, gpd.GeoDataFrame):
+        raise RegionError(f"{path}: has no geometry; give polygons in GeoJSON or GeoPackage")
+    if table.crs is None:
+        raise RegionError(f"{path}: does not say its CRS; save it with one, best EPSG:4326")
+    shapes = table.geometry.dropna().to_crs(LONLAT).to_numpy()
+    return np.asarray(shapely.force_2d(shapes), dtype=object)
+
+
+def write_footprints(path: Path, footprints: Footprints) -> None:
+    """Write outlines as GeoParquet, with their extent in a column of that name."""
+    table = gpd.GeoDataFrame(
+        dict(footprints.columns), geometry=footprints.geometry, crs=footprints.crs
+    )
+    table.insert(0, "extent", footprints.extent)
+    table.to_parquet(path, index=False, compression="zstd")
+
+
+def read_footprints(path: Path, extent: Extent) -> Footprints:
+    """Outlines from GeoParquet as ``write_footprints`` left them."""
+    table = gpd.read_parquet(path)
+    columns = {
+        str(name): table[name].to_numpy()
+        for name in table.columns
+        if name not in ("geometry", "extent")
+    }
+    return Footprints(
+        np.asarray(table.geometry.to_numpy(), dtype=object), str(table.crs), extent, columns
+    )
+
+
+def write_table(path: Path, table: gpd.GeoDataFrame) -> None:
+    """Write a geographic table as GeoParquet."""
+    table.to_parquet(path, index=False, compression="zstd")
+
+
+def read_table(path: Path) -> gpd.GeoDataFrame:
+    """A geographic table from GeoParquet."""
+    return gpd.read_parquet(path)

@@ -1,0 +1,126 @@
+"""Where every artefact of a run lives: a pure function of kind, period and tile."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from minetrace.errors import MissingFileError, RunError, RunInUseError
+from minetrace.store.files import disk_errors, sweep
+
+_SUFFIX = {"composites": ".tif", "scores": ".tif", "decoded": ".tif", "footprints": ".parquet"}
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """Names an artefact.
+
+    Composites and scores have a period and a tile, footprints a period; what concerns the whole
+    run has neither, and its kind is its file name.
+    """
+
+    kind: str
+    period: str = ""
+    tile: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.kind, self.period, self.tile) if part)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run."""
+
+    root: Path
+
+    @property
+    def study(self) -> Path:
+        """The study as resolved."""
+        return self.root / "study.yaml"
+
+    @property
+    def report(self) -> Path:
+        """Versions, timings and bytes read."""
+        return self.root / "run.json"
+
+    @property
+    def index(self) -> Path:
+        """The ledger's index; may be deleted at any time."""
+        return self.root / "index.sqlite"
+
+    @property
+    def map(self) -> Path:
+        """The static map."""
+        return self.root / "map"
+
+    def path(self, key: Key) -> Path:
+        """Where the artefact is."""
+        suffix = _SUFFIX.get(key.kind)
+        if suffix is None:
+            return self.root / key.kind
+        return self.root.joinpath(*filter(None, (key.kind, key.period, key.tile))).with_suffix(
+            suffix
+        )
+
+    def sidecar(self, key: Key) -> Path:
+        """Where its sidecar is."""
+        path = self.path(key)
+        return (
+            path.with_suffix(".json")
+            if key.kind in _SUFFIX
+            else path.with_name(path.name + ".json")
+        )
+
+    def failure(self, key: Key) -> Path:
+        """Where the reason is, if it failed."""
+        return self.path(key).with_suffix(".failed.json")
+
+    @classmethod
+    def existing(cls, root: Path) -> RunFolder:
+        """A folder that holds a run.
+
+        Raises:
+            MissingFileError: there is no such folder.
+            RunError: it holds no run.
+        """
+        if not root.is_dir():
+            raise MissingFileError(f"{root}: no such folder; give the folder of a run")
+        run = cls(root)
+        if not run.study.is_file():
+            raise RunError(f"{root}: no study.yaml inside, so this is not the folder of a run")
+        return run
+
+    @contextmanager
+    def claimed(self) -> Iterator[RunFolder]:
+        """Make the folder, keep other processes out of it, and sweep what a kill left behind.
+
+        The lock is the operating system's and goes with the process, however it ends.
+
+        Raises:
+            RunInUseError: another process works on it.
+            NoPermissionError: it may not be written.
+            RunError: the path is a file.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise RunError(f"{self.root}: is a file; give a folder with --out")
+        with disk_errors(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.root, os.W_OK | os.X_OK):
+                raise PermissionError(13, "Permission denied", str(self.root))
+            handle = os.open(self.root, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunInUseError(
+                    f"{self.root}: another run is working in this folder; "
+                    "wait for it, stop it, or choose another folder with --out"
+                ) from error
+            sweep(self.root)
+            yield self
+        finally:
+            os.close(handle)

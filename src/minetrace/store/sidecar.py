@@ -1,0 +1,144 @@
+"""Sidecars: the STAC item beside an artefact that makes it exist.
+
+It holds the artefact's checksum and a hash of what the step read. It is written last, so an
+artefact without its sidecar does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import shapely
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from minetrace.core.period import Period
+from minetrace.store.files import read_json, sha256, write_json, write_whole
+from minetrace.store.run_folder import Key, RunFolder
+
+MULTIHASH_SHA256 = "1220"  # https://multiformats.io/multihash, as the STAC file extension asks
+EXTENSIONS = [
+    "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+    "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+]
+_MEDIA = {
+    ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
+    ".parquet": "application/vnd.apache.parquet",
+    ".gpkg": "application/geopackage+sqlite3",
+}
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What is written beside an artefact.
+
+    Attributes:
+        read_hash: fingerprint of all that the step read: settings, inputs' checksums, recipe.
+        checksum: SHA-256 of the artefact.
+        facts: counts that later steps need, such as ``looked_px``.
+    """
+
+    key: Key
+    read_hash: str
+    checksum: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def publish(
+    run: RunFolder,
+    key: Key,
+    write: Callable[[Path], None],
+    *,
+    read_hash: str,
+    recipe: int,
+    where: BaseGeometry,
+    period: Period | None = None,
+    facts: Mapping[str, Any] | None = None,
+    properties: Mapping[str, Any] | None = None,
+) -> Sidecar:
+    """Write an artefact whole, then its sidecar, and forget an earlier failure.
+
+    Args:
+        write: fills the path that it is given.
+        where: ground that the artefact covers, EPSG:4326.
+        facts: counts that later steps need.
+        properties: further STAC properties.
+    """
+    path = run.path(key)
+    run.sidecar(key).unlink(missing_ok=True)
+    write_whole(path, write)
+    sidecar = Sidecar(key, read_hash, sha256(path), dict(facts or {}))
+    item = _item(sidecar, path, where, period, recipe, dict(properties or {}))
+    write_json(run.sidecar(key), item)
+    run.failure(key).unlink(missing_ok=True)
+    return sidecar
+
+
+def read(run: RunFolder, key: Key) -> Sidecar | None:
+    """The sidecar of an artefact, or None if the artefact does not exist."""
+    place = run.sidecar(key)
+    if not (place.is_file() and run.path(key).is_file()):
+        return None
+    own = read_json(place)["properties"]
+    return Sidecar(
+        key, own["minetrace:read_hash"], own["minetrace:sha256"], own.get("minetrace:facts", {})
+    )
+
+
+def fail(run: RunFolder, key: Key, *, read_hash: str, reason: str) -> None:
+    """Record that an artefact could not be made; an older version of it is dropped."""
+    run.sidecar(key).unlink(missing_ok=True)
+    run.path(key).unlink(missing_ok=True)
+    record = {"key": str(key), "reason": reason, "read_hash": read_hash}
+    write_json(run.failure(key), record)
+
+
+def failure(run: RunFolder, key: Key) -> str | None:
+    """Why an artefact could not be made, or None."""
+    place = run.failure(key)
+    return str(read_json(place)["reason"]) if place.is_file() else None
+
+
+def _item(
+    sidecar: Sidecar,
+    path: Path,
+    where: BaseGeometry,
+    period: Period | None,
+    recipe: int,
+    properties: dict[str, Any],
+) -> dict[str, Any]:
+    key = sidecar.key
+    times: dict[str, Any] = {"datetime": None}
+    if period is not None:
+        times["start_datetime"] = f"{period.start}T00:00:00Z"
+        times["end_datetime"] = f"{period.last_day}T23:59:59Z"
+    return {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": EXTENSIONS,
+        "id": "-".join(part for part in (key.kind, key.period, key.tile) if part),
+        "collection": key.kind,
+        "geometry": mapping(shapely.set_precision(where, 1e-7)),
+        "bbox": [round(v, 7) for v in where.bounds],
+        "properties": {
+            **times,
+            **properties,
+            "minetrace:read_hash": sidecar.read_hash,
+            "minetrace:recipe": recipe,
+            "minetrace:sha256": sidecar.checksum,
+            "minetrace:facts": dict(sidecar.facts),
+        },
+        "links": [],
+        "assets": {
+            "data": {
+                "href": f"./{path.name}",
+                "type": _MEDIA.get(path.suffix, "application/octet-stream"),
+                "roles": ["data"],
+                "file:checksum": MULTIHASH_SHA256 + sidecar.checksum,
+                "file:size": path.stat().st_size,
+            }
+        },
+    }
