@@ -39,7 +39,7 @@ def read_region(path: Path) -> BaseGeometry:
     invalid = shapes[~shapely.is_valid(shapes)]
     if len(invalid):
         return cast(BaseGeometry, invalid[0])  # the gate for regions says what is wrong with it
-    return cast(BaseGeometry, shapely.union_all(shapes))
+    return shapely.union_all(shapes)
 
 
 def _shapes(path: Path) -> np.ndarray[tuple[int], np.dtype[np.object_]]:

@@ -1,0 +1,322 @@
+"""The study: the one description of what is asked, frozen and closed.
+
+A study is read from YAML, from flags, or made in Python; it is written back as resolved into the
+run folder, so that a run says what it was.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from minetrace.core.bands import nearest
+from minetrace.core.period import Period, ordered
+from minetrace.errors import MissingFileError, PeriodError, StudyError
+
+_SPAN = re.compile(r"\s*(\d{4})\s*(?:\.\.|-|–|:)\s*(\d{4})\s*")
+
+
+def _resolve(value: Any, info: ValidationInfo) -> Any:
+    """Fill in environment variables and take relative paths from the study's folder."""
+    if not isinstance(value, str | Path):
+        return value
+    text = os.path.expandvars(os.path.expanduser(str(value)))
+    if "${" in text:
+        raise ValueError(f"{value}: that environment variable is not set")
+    base = (info.context or {}).get("base") if info.context else None
+    return Path(os.path.normpath(Path(base or Path.cwd()) / text))
+
+
+FilePath = Annotated[Path, BeforeValidator(_resolve)]
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RegionStudy(_Closed):
+    """Where: one of a file of polygons, a folder of such files, or a box."""
+
+    file: FilePath | None = Field(None, description="polygons: GeoJSON, GeoPackage, Shapefile …")
+    folder: FilePath | None = Field(None, description="a folder of such files, one region each")
+    bbox: tuple[float, float, float, float] | None = Field(
+        None, description="[west, south, east, north] in degrees"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> RegionStudy:
+        if sum(v is not None for v in (self.file, self.folder, self.bbox)) != 1:
+            raise ValueError("give exactly one of file, folder or bbox")
+        return self
+
+
+class PeriodStudy(_Closed):
+    """Any window of days; ``end`` is the first day after it."""
+
+    label: str
+    start: date
+    end: date
+
+    def period(self) -> Period:
+        """The noun that the rooms take."""
+        return Period(self.start, self.end, self.label)
+
+
+class GridStudy(_Closed):
+    """The lattice of pixels."""
+
+    crs: str | None = Field(None, description="a projected CRS; default: each place's UTM zone")
+    resolution_m: float | None = Field(None, gt=0, description="default: the imagery's own")
+    anchor: Literal["edge", "center"] = Field(
+        "edge", description="what lies on multiples of the resolution; center for Landsat"
+    )
+    tile: int = Field(2048, ge=64, le=16384, description="side of a stored tile, pixels")
+
+
+class BandStudy(_Closed):
+    """One band of the files, and how its numbers become reflectance: number * scale + offset."""
+
+    name: str | None = Field(None, description="the band's description in the files")
+    index: int | None = Field(None, ge=1, description="or its position, from 1")
+    scale: float | None = None
+    offset: float | None = None
+
+
+class DateStudy(_Closed):
+    """Where a file's date is found; default: an unmistakable date in its name or tags."""
+
+    pattern: str | None = Field(None, description="such as %Y%m%d in the name, or a regex")
+    tag: str | None = Field(None, description="a metadata tag that holds it")
+    csv: FilePath | None = Field(None, description="a table with columns file and date")
+
+
+class MaskStudy(_Closed):
+    """Which pixels are clear."""
+
+    kind: Literal["none", "scl", "qa_pixel", "band", "alpha"] = "none"
+    band: str | int | None = Field(None, description="name or position of the mask band")
+    keep: tuple[int, ...] | None = Field(None, description="values (scl, band) that are clear")
+    dilate_m: float = Field(0.0, ge=0, description="grow what is masked by so many metres")
+
+
+class SourceStudy(_Closed):
+    """Where pixels come from."""
+
+    kind: Literal["files"] = "files"
+    path: FilePath | tuple[FilePath, ...]
+    bands: Mapping[str, BandStudy | str | int] | None = Field(
+        None, description="common name: {name | index, scale, offset}; default: descriptions"
+    )
+    scale: float | None = Field(None, description="for all bands without one of their own")
+    offset: float | None = None
+    date: DateStudy | None = None
+    mask: MaskStudy | None = Field(None, description="default: a band described SCL or QA_PIXEL")
+    nodata: float | None = None
+    licence: str = Field("", description="said in the data card")
+    attribution: str = Field("", description="said in the data card and on the map")
+
+
+class CompositeStudy(_Closed):
+    """How many looks become one picture."""
+
+    method: Literal["median", "clearest"] = "median"
+    min_looks: int = Field(1, ge=1)
+
+
+class ModelStudy(_Closed):
+    """What finds mines: ``spectral`` needs no file; anything else is a folder or zip."""
+
+    name: str | None = None
+    path: FilePath | None = None
+    tta: bool = Field(False, description="average over flips and quarter turns")
+    statistics: tuple[Literal["min", "median", "std", "count"], ...] = Field(
+        (), description="further bands over the windows of a patch model"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> ModelStudy:
+        if (self.name is None) == (self.path is None):
+            raise ValueError("give a name (spectral) or a path to a model folder or zip")
+        return self
+
+
+class VectorStudy(_Closed):
+    """How scores become outlines."""
+
+    threshold: float | None = Field(None, gt=0, lt=1, description="default: the model's own")
+    high: float | None = Field(
+        None, gt=0, lt=1, description="hysteresis: keep what reaches this somewhere"
+    )
+    sieve_px: int = Field(0, ge=0, description="drop specks and fill pinholes below this")
+    fill_holes_ha: float = Field(0.0, ge=0)
+    min_ha: float = Field(0.0, ge=0)
+    simplify_m: float = Field(0.0, ge=0)
+
+
+class PanelStudy(_Closed):
+    """How outlines become sites."""
+
+    min_looked_share: float = Field(0.5, ge=0, le=1, description="below it a site is not looked at")
+    growth: float = Field(0.1, ge=0, description="change of area that counts as growing")
+
+
+class PublishStudy(_Closed):
+    """What is handed on."""
+
+    title: str | None = None
+    picture_px: int = Field(1600, ge=64, le=8192, description="longest side of a map picture")
+
+
+def _as_periods(value: Any) -> Any:
+    """Write out ``2019..2024`` and bare years; leave what is spelled out."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    spelled: list[Any] = []
+    for entry in listed:
+        if isinstance(entry, str) and (span := _SPAN.fullmatch(entry)):
+            first, last = int(span[1]), int(span[2])
+            if last < first:
+                raise ValueError(f"{entry}: the years run backwards")
+            spelled += [_spell(Period.year(year)) for year in range(first, last + 1)]
+        elif isinstance(entry, int | str):
+            try:
+                spelled.append(_spell(Period.parse(entry)))
+            except PeriodError as error:
+                raise ValueError(str(error)) from error
+        else:
+            spelled.append(entry)
+    return spelled
+
+
+def _spell(period: Period) -> dict[str, Any]:
+    return {"label": period.label, "start": period.start, "end": period.end}
+
+
+class Study(_Closed):
+    """What is asked: where, when, from which pixels, with which model."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="safe as a folder name")
+    region: RegionStudy
+    periods: Annotated[tuple[PeriodStudy, ...], BeforeValidator(_as_periods)] = Field(
+        description="years (2019..2024), quarters (2019-q3), or {label, start, end}"
+    )
+    grid: GridStudy = GridStudy()
+    sources: tuple[SourceStudy, ...] = Field(min_length=1)
+    composite: CompositeStudy = CompositeStudy()
+    model: ModelStudy = ModelStudy(name="spectral")
+    delineate: bool = Field(
+        False, description="inside a patch model's detections, outline the mined ground itself"
+    )
+    vectors: VectorStudy = VectorStudy()
+    panel: PanelStudy = PanelStudy()
+    publish: PublishStudy = PublishStudy()
+
+    @property
+    def timeline(self) -> tuple[Period, ...]:
+        """The periods in time order."""
+        return ordered(period.period() for period in self.periods)
+
+    @classmethod
+    def of(
+        cls, settings: Mapping[str, Any], *, origin: str = "study", base: Path | None = None
+    ) -> Study:
+        """Check settings and make a study of them.
+
+        Args:
+            settings: what a study file holds.
+            origin: what to call them in an error.
+            base: the folder that relative paths start from.
+
+        Raises:
+            StudyError: a key is unknown, missing, or of the wrong kind.
+        """
+        try:
+            study = cls.model_validate(dict(settings), context={"base": base})
+            _ = study.timeline
+        except ValidationError as error:
+            raise StudyError(f"{origin}: {_explain(error)}") from error
+        except PeriodError as error:
+            raise StudyError(f"{origin}: {error}") from error
+        return study
+
+    @classmethod
+    def read(cls, path: Path | str) -> Study:
+        """Read a study file.
+
+        Raises:
+            MissingFileError: it is not there.
+            StudyError: it is not a study.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise MissingFileError(f"{path}: no such study file; 'minetrace init {path}' makes one")
+        try:
+            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise StudyError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+        if not isinstance(settings, Mapping):
+            raise StudyError(f"{path}: is empty; 'minetrace init' shows what a study holds")
+        return cls.of(settings, origin=str(path), base=path.resolve().parent)
+
+    def dump(self) -> str:
+        """The study as YAML, as resolved."""
+        settings = self.model_dump(mode="json", exclude_none=True)
+        return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+
+
+def _explain(error: ValidationError) -> str:
+    """The first complaint as one sentence, and how many more there are."""
+    problems = error.errors()
+    # an unknown key says more than the ten complaints that follow from it
+    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"][:-1])
+        hint = nearest(str(first["loc"][-1]), known)
+        return (
+            f"unknown key {place!r}; "
+            + (f"did you mean {hint!r}? " if hint else "")
+            + f"known here: {', '.join(known)}"
+            + more
+        )
+    if first["type"] == "missing":
+        return f"{place!r} is missing{more}"
+    text = first["msg"].removeprefix("Value error, ")
+    given = first.get("input")
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return f"{place}: {text}{shown}{more}"
+
+
+def _known_keys(place: Sequence[int | str]) -> list[str]:
+    """Keys of the model that a place in the study stands for."""
+    model: type[BaseModel] = Study
+    for step in place:
+        if not isinstance(step, str) or step not in model.model_fields:
+            continue
+        found = _model_in(model.model_fields[step].annotation)
+        model = found or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        if found := _model_in(inner):
+            return found
+    return None
