@@ -284,7 +284,7 @@ def _explain(error: ValidationError) -> str:
     # an unknown key says more than the ten complaints that follow from it
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
-    place = ".".join(str(part) for part in first["loc"])
+    place = ".".join(str(part) for part in first["loc"] if not str(part).endswith("Study"))
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"][:-1])
         hint = nearest(str(first["loc"][-1]), known)
