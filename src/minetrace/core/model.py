@@ -44,6 +44,7 @@ class ModelCard:
         extent: what its outlines mean, ``mined`` ground or the ``footprint`` of detections.
         call_px: side of the square given to the runtime in one call; above ``window`` only for a
             fully convolutional patch model, which then answers for every window inside.
+        context_px: how far from a pixel its score may look; -1 stands for the whole window.
         accepts: bands that may stand in for another, as ``{"nir": ("nir08",)}``.
         scaling: per band; bands without an entry are given as reflectance.
         fill: reflectance per band that holes take, in the order of ``bands``.
@@ -66,6 +67,7 @@ class ModelCard:
     threshold: float = 0.5
     classes: tuple[str, ...] = ("mine",)
     call_px: int = 0
+    context_px: int = -1
     accepts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scaling: Mapping[str, Scaling] = field(default_factory=dict)
     fill: tuple[float, ...] = ()
@@ -116,6 +118,11 @@ class ModelCard:
         return self.stride if self.output == "patch" else 1
 
     @property
+    def halo_px(self) -> int:
+        """Pixels that must be read around a region so that its scores are complete."""
+        return self.context_px if self.context_px >= 0 else self.window + self.cell_px
+
+    @property
     def grid_side(self) -> int:
         """Windows along one side of a call: 1 unless the model is fully convolutional."""
         return (self.call_px - self.window) // self.stride + 1
@@ -129,6 +136,7 @@ class ModelCard:
                 for k, s in self.scaling.items()
             },
             "window": self.window, "stride": self.stride, "call_px": self.call_px,
+            "context_px": self.context_px,
             "output": self.output, "extent": self.extent, "threshold": self.threshold,
             "classes": list(self.classes), "fill": list(self.fill),
             "min_valid_share": self.min_valid_share, "level": self.level,

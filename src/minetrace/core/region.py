@@ -157,10 +157,12 @@ class Coverage:
 
     def touches(self, rect: Rect) -> bool:
         """True if the geometry and the rectangle share any ground."""
+        shapely.prepare(self.geometry)  # does nothing the second time; a pickle forgets it
         return bool(self.geometry.intersects(box(*self.grid.bounds(rect))))
 
     def mask(self, rect: Rect) -> NDArray[np.bool_]:
         """True where a pixel's centre lies inside; shape (rect.height, rect.width)."""
+        shapely.prepare(self.geometry)
         inside = np.zeros(rect.shape, dtype=bool)
         for part, whole in self._walk(rect):
             rows, cols = part.within(rect)

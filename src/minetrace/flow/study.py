@@ -272,6 +272,27 @@ class Study(_Closed):
             raise StudyError(f"{path}: is empty; 'minetrace init' shows what a study holds")
         return cls.of(settings, origin=str(path), base=path.resolve().parent)
 
+    @classmethod
+    def from_flags(
+        cls, path: Path | None, flags: Mapping[str, Any], *, name: str | None = None
+    ) -> Study:
+        """A study from flags alone, or from a file with flags over it.
+
+        Raises:
+            StudyError: the flags do not make a study.
+        """
+        if path is not None:
+            study = cls.read(path)
+            return cls.of({**study.model_dump(mode="json"), **flags}, origin=str(path))
+        needed = {"region": "--region", "periods": "--years", "sources": "--source"}
+        missing = [flag for key, flag in needed.items() if key not in flags]
+        if missing:
+            raise StudyError(
+                f"no study file, and no {', '.join(missing)}; "
+                "give a study (minetrace init study.yaml), or all of --region --years --source"
+            )
+        return cls.of({"name": name or "run", **flags}, origin="flags")
+
     def dump(self) -> str:
         """The study as YAML, as resolved."""
         settings = self.model_dump(mode="json", exclude_none=True)

@@ -1,1 +1,69 @@
-"""The command line."""
+"""The command line: one file a command."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+
+import typer
+
+from minetrace.errors import MinetraceError
+from minetrace.faces.cli import demo, init, run, status
+
+MANUAL = """
+Maps of mining through time: point it at a region and some years, and get mine outlines that keep
+their identity from year to year, hectares, and a map to look at and hand on.
+
+The way of the data: imagery becomes one clear picture per period (composites), a model says where
+mining is (scores), scores become outlines, outlines become sites with an identity (the panel),
+and the panel is published as GeoPackage, GeoParquet, COGs, a STAC catalog and a map that opens
+by double click. A run that was stopped, however it was, goes on when the same command is given
+again.
+
+First steps:
+
+  minetrace demo                       see it work on a made-up country, offline
+
+  minetrace init study.yaml            write a study to edit: region, years, imagery
+
+  minetrace run study.yaml             walk the whole way
+
+  minetrace status runs/NAME           how far a run is, and what failed
+
+Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
+130 stopped by you.
+"""
+
+app = typer.Typer(
+    help=MANUAL,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    show_version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+) -> None:
+    if show_version:
+        typer.echo(f"minetrace {version('minetrace')}")
+        raise typer.Exit
+
+
+for command in (demo, init, run, status):
+    app.command(command.__name__.rpartition(".")[2])(command.command)
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes one line and an exit code."""
+    try:
+        app()
+    except MinetraceError as error:
+        typer.echo(f"minetrace: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("minetrace: stopped", err=True)
+        sys.exit(130)

@@ -1,0 +1,30 @@
+"""``minetrace demo``: the main job on a made-up country."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+
+def command(
+    out: Path = typer.Option(Path("demo"), help="Where the country and its map are written."),
+    seed: int = typer.Option(7, help="Another seed, another country."),
+    size: int = typer.Option(1024, min=256, help="Side of the country in 10 m pixels."),
+    workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core."),
+) -> None:
+    """Make a small country with mines, clouds and a year nobody saw, and map its mines.
+
+    Example:  minetrace demo
+    """
+    from minetrace.faces.cli.progress import Bars, show
+    from minetrace.flow.engine import cores
+    from minetrace.flow.steps import run
+    from minetrace.flow.study import Study
+    from minetrace.testing.world import make_world, world_study
+
+    bars = Bars()
+    bars.note(f"making the country in {out / 'world'} ...")
+    world = make_world(out / "world", seed=seed, size_px=size)
+    study = Study.of(world_study(world, name="demo"), base=out.resolve())
+    show(run(study, out / "run", workers=workers or cores(), reporter=bars))

@@ -1,0 +1,64 @@
+"""``minetrace init``: a study to edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+TEMPLATE = """\
+# A minetrace study. Edit region, periods and sources, then: minetrace run {path}
+# Every key and its meaning: minetrace init --schema. Paths start from this file's folder;
+# environment variables such as ${{MINETRACE_DATA}} may stand in them.
+
+name: {name}
+
+region:
+  file: region.geojson          # any vector format; or  bbox: [west, south, east, north]
+
+periods: [2019..2024]           # also 2019-q3, {{label: dry-19, start: 2019-06-01, end: 2019-10-01}}
+
+sources:
+  - kind: files
+    path: imagery/              # a folder of GeoTIFFs, a list of files, or a pattern
+    # Bands are found by their descriptions (B04, red, SR_B4). If there are none, say which:
+    # bands: {{blue: 1, green: 2, red: 3, nir: 4}}
+    # If the files do not say how numbers become reflectance (number * scale + offset):
+    # scale: 0.0001
+    # offset: 0.0
+    # mask: {{kind: scl, dilate_m: 20}}
+
+# grid: {{resolution_m: 10}}     # default: the imagery's own, in each place's UTM zone
+composite: {{method: median, min_looks: 1}}
+model: {{name: spectral}}        # or  path: my-model/  (model.onnx + model.json)
+vectors: {{min_ha: 0.5, sieve_px: 9}}
+"""
+
+
+def command(
+    path: Path = typer.Argument(Path("study.yaml"), help="The study file to write."),
+    schema: bool = typer.Option(
+        False, "--schema", help="Print the JSON schema of a study instead."
+    ),
+    force: bool = typer.Option(False, "--force", help="Replace a file that is there."),
+) -> None:
+    """Write a study to edit, or print the schema of all that a study can say.
+
+    Example:  minetrace init study.yaml
+    """
+    from minetrace.errors import StudyError
+    from minetrace.store.files import write_text
+
+    if schema:
+        import json
+
+        from minetrace.flow.study import Study
+
+        typer.echo(json.dumps(Study.model_json_schema(), indent=2))
+        return
+    if path.exists() and not force:
+        raise StudyError(f"{path}: is there already; choose another name, or --force to replace it")
+    name = path.stem if path.stem != "study" else path.resolve().parent.name
+    safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name).strip("._-") or "study"
+    write_text(path, TEMPLATE.format(path=path, name=safe))
+    typer.echo(f"{path} written. Edit region, periods and sources, then: minetrace run {path}")

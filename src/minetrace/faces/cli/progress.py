@@ -1,0 +1,111 @@
+"""What a person sees in the terminal: bars while it works, tables when it is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from minetrace.flow.deliver import Summary
+
+
+class Bars:
+    """A progress bar per stage; plain lines where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+        self._stage, self._km2, self._failed = "", 0.0, 0
+
+    def start(self, stage: str, tasks: int, km2: float) -> None:
+        """A stage begins; nothing is shown if nothing is left of it."""
+        self._stage, self._km2, self._failed = stage, 0.0, 0
+        if not tasks:
+            self._console.print(f"{stage:>11}  already done")
+            return
+        if not self._console.is_terminal:
+            self._console.print(f"{stage:>11}  {tasks} to do")
+            return
+        self._progress = Progress(
+            TextColumn("{task.description:>11}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"), TimeElapsedColumn(), TextColumn("left"),
+            TimeRemainingColumn(), console=self._console,
+        )  # fmt: skip
+        self._task = self._progress.add_task(stage, total=tasks, speed="")
+        self._progress.start()
+
+    def advance(self, tasks: int, km2: float, failed: int) -> None:
+        """Some of it is done."""
+        self._km2 += km2
+        self._failed += failed
+        if self._progress is None:
+            return
+        seconds = self._progress.tasks[0].elapsed or 0.0
+        speed = f"{self._km2 / seconds:,.1f} km²/s" if self._km2 and seconds > 0.2 else ""
+        if self._failed:
+            speed += f" [red]{self._failed} failed[/red]"
+        self._progress.update(self._task, advance=tasks, speed=speed)
+
+    def finish(self) -> None:
+        """The stage is over."""
+        if self._progress is not None:
+            task = self._progress.tasks[0]
+            if not task.finished and task.total == 1:
+                self._progress.update(self._task, completed=1)
+            self._progress.stop()
+            self._progress = None
+
+    def note(self, text: str) -> None:
+        """Something worth knowing."""
+        self._console.print(text)
+
+    def warn(self, text: str) -> None:
+        """Something that the user should look at."""
+        self._console.print(f"[yellow]warning:[/yellow] {text}")
+
+
+def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table; numbers stand to the right."""
+    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    lines = [list(row) for row in rows]
+    for i, head in enumerate(heads):
+        right = bool(lines) and all(isinstance(line[i], int | float) for line in lines)
+        shown.add_column(head, justify="right" if right else "left")
+    for line in lines:
+        shown.add_row(*(str(cell) for cell in line))
+    Console(highlight=False).print(shown)
+
+
+def show(summary: Summary, *, as_json: bool = False) -> None:
+    """Print what a run found and where to look."""
+    if as_json:
+        typer.echo(json.dumps(summary.facts(), indent=1))
+        return
+    kind = "mined" if summary.extent == "mined" else "footprint"
+    rows = [
+        (p.label, p.sites, f"{p.hectares:,.1f}" if p.looked_share else "not looked",
+         f"{p.looked_share:.0%}") for p in summary.periods
+    ]  # fmt: skip
+    table(
+        f"{summary.name}: {summary.sites} mines",
+        ("period", "mines", f"{kind} ha", "looked at"),
+        rows,
+    )
+    typer.echo(f"Geodesic hectares of {kind} ground: mapped, no interval; model {summary.model}.")
+    if summary.failed:
+        typer.echo(f"{summary.failed} tiles failed and count as not looked at.")
+    typer.echo(f"Done in {summary.seconds:.1f} s. Open the map: {summary.map}")

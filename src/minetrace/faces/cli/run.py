@@ -1,0 +1,52 @@
+"""``minetrace run``: the whole way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def command(
+    study: Path | None = typer.Argument(None, help="A study file; flags go over what it says."),
+    region: Path | None = typer.Option(None, help="Polygons of the region: GeoJSON, GeoPackage …"),
+    years: str | None = typer.Option(None, help="Such as 2019-2024, or 2024."),
+    source: Path | None = typer.Option(None, help="A folder of GeoTIFFs."),
+    model: str | None = typer.Option(None, help="'spectral', or a model folder or zip."),
+    out: Path | None = typer.Option(None, help="The run folder.  [default: runs/NAME]"),
+    workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core. No result changes."),
+    allow_missing: bool = typer.Option(False, help="Publish even if tiles failed."),
+    quiet: bool = typer.Option(False, help="No progress, only the summary."),
+    as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
+) -> None:
+    """Make the map of a study, or go on with it where it stopped.
+
+    Example:  minetrace run study.yaml
+
+    Example:  minetrace run --region roi.geojson --years 2019-2024 --source scenes/ --out out/
+    """
+    from minetrace.faces.cli.progress import Bars, show
+    from minetrace.flow.engine import cores
+    from minetrace.flow.report import Silent
+    from minetrace.flow.steps import run
+    from minetrace.flow.study import Study
+
+    flags: dict[str, Any] = {}
+    if region:
+        flags["region"] = {"file": str(region.absolute())}
+    if years:
+        flags["periods"] = [years]
+    if source:
+        flags["sources"] = [{"kind": "files", "path": str(source.absolute())}]
+    if model:
+        flags["model"] = (
+            {"name": model} if model == "spectral" else {"path": str(Path(model).absolute())}
+        )
+    asked = Study.from_flags(study, flags, name=out.name if out else None)
+    reporter = Silent() if quiet or as_json else Bars()
+    summary = run(
+        asked, out or Path("runs") / asked.name, workers=workers or cores(), reporter=reporter,
+        allow_missing=allow_missing,
+    )  # fmt: skip
+    show(summary, as_json=as_json)

@@ -1,0 +1,96 @@
+"""What each step reads, as one hash: the same hash means that the work need not be done again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import shapely
+from shapely.geometry import box
+
+from minetrace.core.grid import Rect, Tile
+from minetrace.core.provenance import fingerprint
+from minetrace.core.region import Coverage
+from minetrace.flow.plan import Job, Place
+from minetrace.flow.tasks import COMPOSITE_RECIPE, OUTLINE_RECIPE, SCORE_RECIPE
+from minetrace.store.ledger import Ledger
+from minetrace.store.run_folder import Key
+
+PANEL_RECIPE = 1
+
+
+def composite_hash(job: Job, period: int, place: Place, tile: Tile) -> str:
+    """Everything that the composite of a tile is made from."""
+    span = job.periods[period]
+    looks = [k for k in place.looks[span.label] if not (k.rect & tile.rect).empty]
+    return fingerprint({
+        "recipe": COMPOSITE_RECIPE,
+        "bands": job.bands,
+        "grid": _grid(place),
+        "ground": _ground(place.imagery, tile.rect),
+        "settings": job.study.composite.model_dump(),
+        "start": span.start,
+        "looks": [[k.source, str(k.scene.day), job.sources[k.source].signature(k.scene)]
+                  for k in looks],
+    })  # fmt: skip
+
+
+def score_hash(job: Job, ledger: Ledger, period: int, place: Place, tile: Tile) -> str:
+    """Everything that the scores of a tile are made from, composites around it included."""
+    around = tile.rect.expand(job.scorer.card.halo_px + job.scorer.card.cell_px)
+    label = job.periods[period].label
+    near = [t for t in place.imagery_tiles if not (t.rect & around).empty]
+    return fingerprint({
+        "recipe": SCORE_RECIPE,
+        "card": job.scorer.card.to_json(),
+        "options": [job.study.model.tta, job.study.model.statistics],
+        "ground": _ground(place.coverage, around),
+        "composites": _checksums(ledger, (Key("composites", label, t.id) for t in near)),
+    })  # fmt: skip
+
+
+def outline_hash(job: Job, ledger: Ledger, period: int) -> str:
+    """Everything that the outlines of a period are made from."""
+    label = job.periods[period].label
+    kinds = ("scores", "composites") if job.delineator else ("scores",)
+    return fingerprint({
+        "recipe": OUTLINE_RECIPE,
+        "rules": job.study.vectors.model_dump(),
+        "threshold": job.threshold,
+        "extent": job.extent,
+        "delineator": job.delineator.card.to_json() if job.delineator else None,
+        "inputs": [[s.key.tile, s.checksum] for k in kinds for s in ledger.sidecars(k, label)],
+    })  # fmt: skip
+
+
+def panel_hash(job: Job, ledger: Ledger) -> str:
+    """Everything that the panel is made from."""
+    labels = [period.label for period in job.periods]
+    return fingerprint({
+        "recipe": PANEL_RECIPE,
+        "rules": job.study.panel.model_dump(),
+        "periods": [[p.label, p.start, p.end] for p in job.periods],
+        "footprints": _checksums(ledger, (Key("footprints", label) for label in labels)),
+        "scores": [[label, s.key.tile, s.checksum]
+                   for label in labels for s in ledger.sidecars("scores", label)],
+    })  # fmt: skip
+
+
+def _checksums(ledger: Ledger, keys: Iterable[Key]) -> list[Any]:
+    found = ((key, ledger.sidecar(key)) for key in keys)
+    return [[str(key), sidecar.checksum if sidecar else None] for key, sidecar in found]
+
+
+def _grid(place: Place) -> list[Any]:
+    grid = place.grid
+    return [grid.crs, grid.resolution_m, grid.offset_m]
+
+
+def _ground(coverage: Coverage, rect: Rect) -> str:
+    """The part of a geometry that matters to a rectangle."""
+    frame = box(*coverage.grid.bounds(rect))
+    if coverage.geometry.contains(frame):
+        return "all"
+    part = shapely.normalize(shapely.intersection(coverage.geometry, frame))
+    return hashlib.sha256(shapely.to_wkb(part)).hexdigest()[:32]

@@ -1,0 +1,272 @@
+"""What a study comes to: places, tiles, looks and the scorer, before any pixel is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import shapely
+from shapely.geometry import box
+
+from minetrace.core.footprints import Extent
+from minetrace.core.grid import Grid, Rect, Tile
+from minetrace.core.model import Scorer
+from minetrace.core.period import Period
+from minetrace.core.region import Coverage, Region, Zone, project
+from minetrace.errors import NoImageryError
+from minetrace.flow.study import SourceStudy, Study
+from minetrace.predict.bands import resolve
+from minetrace.predict.onnx import OnnxScorer
+from minetrace.predict.spectral import Spectral
+from minetrace.sources.dates import DateOptions
+from minetrace.sources.files import BandSpec, FileOptions, FileSource
+from minetrace.sources.masks import MaskOptions
+from minetrace.sources.source import Scene, Source
+from minetrace.store.outlines import read_region
+from minetrace.store.run_folder import Key, RunFolder
+
+TRUE_COLOUR = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A scene of one source, and the lattice pixels that it may touch."""
+
+    source: int
+    scene: Scene
+    rect: Rect
+
+
+@dataclass(frozen=True)
+class Place:
+    """The part of the work that shares one grid.
+
+    Attributes:
+        coverage: pixels that are scored: the region.
+        imagery: pixels that are read: the region and as far around it as a score may look.
+        tiles: tiles that the region touches.
+        imagery_tiles: tiles that the imagery touches; holds ``tiles``.
+        looks: by period, the scenes that touch the imagery.
+    """
+
+    zone: Zone
+    grid: Grid
+    coverage: Coverage
+    imagery: Coverage
+    tiles: tuple[Tile, ...]
+    imagery_tiles: tuple[Tile, ...]
+    looks: dict[str, tuple[Look, ...]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker must know; made once, sent to each worker once."""
+
+    run: RunFolder
+    study: Study
+    region: Region
+    periods: tuple[Period, ...]
+    sources: tuple[Source, ...]
+    bands: tuple[str, ...]
+    scorer: Scorer
+    delineator: Scorer | None
+    places: tuple[Place, ...]
+
+    @property
+    def extent(self) -> Extent:
+        """What an outline of this run means."""
+        return "mined" if self.delineator is not None else self.scorer.card.extent
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which on ground belongs to an outline."""
+        chosen = self.study.vectors.threshold
+        return self.scorer.card.threshold if chosen is None else chosen
+
+    def keys(self) -> list[Key]:
+        """Every artefact of the run, in the order in which they are made."""
+        labels = [period.label for period in self.periods]
+        imagery = [tile.id for place in self.places for tile in place.imagery_tiles]
+        tiles = [tile.id for place in self.places for tile in place.tiles]
+        composites = [Key("composites", label, tile) for label in labels for tile in imagery]
+        scores = [Key("scores", label, tile) for label in labels for tile in tiles]
+        outlines = [Key("footprints", label) for label in labels]
+        return [*composites, *scores, *outlines, Key("panel.parquet"), Key("panel.gpkg")]
+
+
+def resolve_study(study: Study) -> tuple[Study, tuple[Source, ...]]:
+    """Open the sources and write into the study what it left open."""
+    sources = tuple(_source(source) for source in study.sources)
+    grid = study.grid
+    if grid.resolution_m is None:
+        scorer = _scorer(study, sources)
+        native = min(source.resolution_m for source in sources)
+        grid = grid.model_copy(update={"resolution_m": scorer.card.resolution_m or native})
+    return study.model_copy(update={"grid": grid}), sources
+
+
+def plan(study: Study, run: RunFolder) -> Job:
+    """Lay out the work of a study.
+
+    Raises:
+        UserError: the region, the imagery, the bands or the model cannot be used.
+        NoImageryError: no scene touches the region in any of the periods.
+    """
+    region = read_study_region(study)
+    study, sources = resolve_study(study)
+    scorer = _scorer(study, sources)
+    delineator = _delineator(study, scorer, sources)
+    bands = _bands(scorer, delineator, sources)
+    periods = study.timeline
+    places = lay_out(study, region, scorer)
+    seen = tuple(_with_looks(place, sources, periods) for place in places)
+    _refuse_blind(seen, region, sources, periods)
+    return Job(run, study, region, periods, sources, bands, scorer, delineator, seen)
+
+
+def read_study_region(study: Study) -> Region:
+    """The region of a study, checked."""
+    asked = study.region
+    if asked.bbox is not None:
+        west, south, east, north = asked.bbox
+        origin = f"bbox {list(asked.bbox)}"
+        if west >= east or south >= north:
+            return Region.of(shapely.Polygon(), origin=f"{origin} (west, south, east, north)")
+        return Region.of(box(west, south, east, north), origin=origin)
+    path: Path = asked.file or asked.folder  # type: ignore[assignment]  # the study has one of them
+    return Region.of(read_region(path), origin=str(path))
+
+
+def lay_out(study: Study, region: Region, scorer: Scorer) -> list[Place]:
+    """Grids, coverages and tiles of a resolved study; needs no imagery."""
+    settings, card = study.grid, scorer.card
+    resolution_m = settings.resolution_m or 10.0
+    places = []
+    for zone in region.zones(settings.crs):
+        grid = Grid(zone.crs, resolution_m, settings.anchor)
+        zone = _over_the_edge(zone, region, resolution_m * card.cell_px)
+        coverage = Coverage.of(zone, grid)
+        imagery = Coverage.of(zone, grid, halo_px=card.halo_px)
+        tiles, around = coverage.tiles(settings.tile), imagery.tiles(settings.tile)
+        if card.cell_px > 1:  # a cell is stored with the tile of its top-left pixel
+            tiles = [tile for tile in around if _has_cells(tile, coverage, card.cell_px)]
+        places.append(Place(zone, grid, coverage, imagery, tuple(tiles), tuple(around), {}))
+    return places
+
+
+def _has_cells(tile: Tile, coverage: Coverage, cell_px: int) -> bool:
+    cells = tile.rect.cells(cell_px)
+    return not cells.empty and coverage.touches(cells.scaled(cell_px))
+
+
+def _over_the_edge(zone: Zone, region: Region, cell_m: float) -> Zone:
+    """Widen a zone by a few cells over its meridian, so that outlines can be cut exactly at it."""
+    if zone.strip is None:
+        return zone
+    west, south, east, north = zone.strip.bounds
+    steepest = max(abs(v) for v in zone.geometry.bounds[1::2])
+    margin = 4 * cell_m / (111_000 * math.cos(math.radians(min(steepest, 84.0))))
+    wide = box(west - margin, south - margin, east + margin, north + margin)
+    return Zone(zone.crs, shapely.intersection(region.geometry, wide), zone.strip)
+
+
+def _with_looks(place: Place, sources: Sequence[Source], periods: Sequence[Period]) -> Place:
+    around = place.imagery.rect
+    looks: dict[str, list[Look]] = {period.label: [] for period in periods}
+    for number, source in enumerate(sources):
+        for scene in source.scenes():
+            period = next((p for p in periods if scene.day in p), None)
+            if period is None:
+                continue
+            ground: Any = project(
+                shapely.segmentize(source.footprint(scene), 0.05), "EPSG:4326", place.grid.crs
+            )
+            rect = place.grid.rect(ground.bounds).expand(2)
+            if not (rect & around).empty:
+                looks[period.label].append(Look(number, scene, rect))
+    found = {label: tuple(sorted(line, key=_by_day)) for label, line in looks.items()}
+    return Place(place.zone, place.grid, place.coverage, place.imagery,
+                 place.tiles, place.imagery_tiles, found)  # fmt: skip
+
+
+def _by_day(look: Look) -> tuple[Any, ...]:
+    return look.scene.day, look.source, look.scene.id
+
+
+def _refuse_blind(
+    places: Sequence[Place], region: Region, sources: Sequence[Source], periods: Sequence[Period]
+) -> None:
+    if any(looks for place in places for looks in place.looks.values()):
+        return
+    scenes = [(source, scene) for source in sources for scene in source.scenes()]
+    grounds = shapely.union_all([source.footprint(scene) for source, scene in scenes])
+    if not grounds.intersects(region.geometry):
+        raise NoImageryError(
+            f"the region ({_box(region.geometry.bounds)}) lies outside the imagery "
+            f"({_box(grounds.bounds)}); give imagery that covers it, or another region"
+        )
+    days = sorted(scene.day for _, scene in scenes)
+    asked = f"{periods[0].start} to {periods[-1].last_day}"
+    raise NoImageryError(
+        f"no imagery over the region in any period: {asked} is asked for, "
+        f"the imagery runs from {days[0]} to {days[-1]}; change the years or the source"
+    )
+
+
+def _box(bounds: tuple[float, float, float, float]) -> str:
+    west, south, east, north = bounds
+    return f"{west:.3f} to {east:.3f} E, {south:.3f} to {north:.3f} N"
+
+
+def _source(study: SourceStudy) -> Source:
+    bands = {
+        name: BandSpec(name=spec) if isinstance(spec, str)
+        else BandSpec(index=spec) if isinstance(spec, int)
+        else BandSpec(name=spec.name, index=spec.index, scale=spec.scale, offset=spec.offset)
+        for name, spec in (study.bands or {}).items()
+    }  # fmt: skip
+    date = DateOptions(**study.date.model_dump()) if study.date else DateOptions()
+    mask = MaskOptions(**study.mask.model_dump()) if study.mask else None
+    return FileSource(
+        FileOptions(
+            path=study.path, bands=bands, scale=study.scale, offset=study.offset,
+            date=date, mask=mask, nodata=study.nodata,
+        )
+    )  # fmt: skip
+
+
+def _common(sources: Sequence[Source]) -> tuple[str, ...]:
+    """Bands that every source has, in the order of the first."""
+    first, *others = (source.bands for source in sources)
+    return tuple(band for band in first if all(band in other for other in others))
+
+
+def _scorer(study: Study, sources: Sequence[Source]) -> Scorer:
+    if study.model.path is not None:
+        return OnnxScorer.open(study.model.path)
+    if study.model.name == "spectral":
+        return Spectral.over(_common(sources))
+    from minetrace.errors import ModelError
+
+    raise ModelError(
+        f"no model named {study.model.name!r}: the built-in one is 'spectral'; "
+        "give the path of a model folder or zip for any other"
+    )
+
+
+def _delineator(study: Study, scorer: Scorer, sources: Sequence[Source]) -> Scorer | None:
+    if not study.delineate or scorer.card.extent == "mined":
+        return None
+    return Spectral.over(_common(sources))
+
+
+def _bands(scorer: Scorer, delineator: Scorer | None, sources: Sequence[Source]) -> tuple[str, ...]:
+    """Bands of the composites: what the scorers want, and a true-colour picture."""
+    here = _common(sources)
+    wanted = list(resolve(scorer.card, here))
+    wanted += list(resolve(delineator.card, here)) if delineator else []
+    wanted += [band for band in TRUE_COLOUR if band in here]
+    return tuple(band for band in here if band in wanted)

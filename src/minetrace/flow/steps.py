@@ -1,0 +1,277 @@
+"""The whole way of a run: composites, scores, outlines, panel, publication.
+
+Each step asks the ledger what is already done from the same inputs and does only the rest, so
+that a run goes on after whatever stopped it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import geopandas as gpd
+from shapely.geometry import box
+
+from minetrace.core.footprints import Footprints
+from minetrace.core.grid import Tile
+from minetrace.core.period import Period
+from minetrace.errors import InterruptedRunError, MinetraceError, NoImageryError, TilesFailedError
+from minetrace.flow import hashes
+from minetrace.flow.deliver import Summary, deliver, summarise
+from minetrace.flow.engine import Engine, Task
+from minetrace.flow.looked import LookedShares, region_shares
+from minetrace.flow.plan import Job, Place, plan
+from minetrace.flow.report import Attempt, Reporter, Silent, Stage, write_report
+from minetrace.flow.study import Study
+from minetrace.flow.tasks import Compose, Done, Outline, Score
+from minetrace.panel.build import IdentityRules, build_panel
+from minetrace.publish.geopackage import write_geopackage
+from minetrace.store import outlines, sidecar
+from minetrace.store.files import write_text
+from minetrace.store.ledger import Ledger
+from minetrace.store.run_folder import Key, RunFolder
+
+UNIT_PX = 16_384  # largest side of what is scored in one go
+
+
+def run(
+    study: Study,
+    out: Path,
+    *,
+    workers: int = 1,
+    reporter: Reporter | None = None,
+    allow_missing: bool = False,
+) -> Summary:
+    """Walk the whole way for a study, or what is left of it.
+
+    Args:
+        study: what is asked.
+        out: the run folder; made if it is not there.
+        workers: processes; results do not depend on it.
+        reporter: who is told.
+        allow_missing: publish even if tiles failed; they count as not looked at.
+
+    Raises:
+        UserError: something given cannot be used.
+        TilesFailedError: tiles failed.
+        InterruptedRunError: the user stopped it.
+    """
+    tell = reporter or Silent()
+    job = plan(study, RunFolder(out))
+    attempt = Attempt(workers)
+    with job.run.claimed() as folder, Ledger.open(folder) as ledger:
+        write_text(folder.study, job.study.dump())
+        ledger.expect(job.keys())
+        try:
+            walk = _Walk(job, ledger, tell, attempt)
+            with Engine.of(job, workers) as engine:
+                walk.composites(engine)
+                walk.scores(engine)
+                walk.refuse_failures(allow_missing=allow_missing)
+                walk.refuse_blindness()
+                walk.outlines(engine)
+            panel = walk.panel()
+            summary = walk.publish(panel)
+            attempt.end("done")
+        except KeyboardInterrupt as error:
+            attempt.end("stopped")
+            raise InterruptedRunError(
+                f"stopped; what is done is kept in {out}: the same command goes on from there"
+            ) from error
+        except MinetraceError as error:
+            attempt.end(str(error))
+            raise
+        finally:
+            ledger.settle()
+            write_report(folder, attempt, {"study": job.study.name})
+    return summary
+
+
+@dataclass
+class _Walk:
+    """A run under way."""
+
+    job: Job
+    ledger: Ledger
+    tell: Reporter
+    attempt: Attempt
+
+    def composites(self, engine: Engine) -> None:
+        """One picture per tile and period."""
+        tasks = []
+        for number, place, period in self._each():
+            for tile in place.imagery_tiles:
+                key = Key("composites", self.job.periods[period].label, tile.id)
+                read_hash = hashes.composite_hash(self.job, period, place, tile)
+                if not self._is_done(key, read_hash):
+                    tasks.append(Compose(period, number, tile, read_hash))
+        km2 = sum(self._tile_km2(t.place, t.tile, imagery=True) for t in tasks)
+        total = sum(len(p.imagery_tiles) for p in self.job.places) * len(self.job.periods)
+        self._do("composites", engine, tasks, total, km2)
+
+    def scores(self, engine: Engine) -> None:
+        """How sure the model is, per pixel or cell."""
+        tasks: list[Score] = []
+        for number, place, period in self._each():
+            label, todo = self.job.periods[period].label, {}
+            for tile in place.tiles:
+                read_hash = hashes.score_hash(self.job, self.ledger, period, place, tile)
+                if not self._is_done(Key("scores", label, tile.id), read_hash):
+                    todo[tile] = read_hash
+            for unit in _units(list(todo), self._unit_tiles(place, engine.workers)):
+                tasks.append(Score(period, number, unit, tuple(todo[t] for t in unit)))
+        km2 = sum(self._tile_km2(t.place, tile) for t in tasks for tile in t.tiles)
+        total = sum(len(p.tiles) for p in self.job.places) * len(self.job.periods)
+        self._do("scores", engine, tasks, total, km2, pending=sum(len(t.tiles) for t in tasks))
+
+    def outlines(self, engine: Engine) -> None:
+        """Scores to outlines, one file a period."""
+        tasks = []
+        for number, period in enumerate(self.job.periods):
+            read_hash = hashes.outline_hash(self.job, self.ledger, number)
+            if not self._is_done(Key("footprints", period.label), read_hash):
+                tasks.append(Outline(number, read_hash))
+        self._do("outlines", engine, tasks, len(self.job.periods), 0.0)
+
+    def panel(self) -> gpd.GeoDataFrame:
+        """Outlines to sites with an identity."""
+        run, key = self.job.run, Key("panel.parquet")
+        read_hash = hashes.panel_hash(self.job, self.ledger)
+        with self._timed("panel", 1, 0.0) as stage:
+            if self._is_done(key, read_hash) and self._is_done(Key("panel.gpkg"), read_hash):
+                stage.skipped = 1
+                return outlines.read_table(run.path(key))
+            before = outlines.read_table(run.path(key)) if run.path(key).is_file() else None
+            panel = build_panel(
+                {period: self._footprints(period) for period in self.job.periods},
+                extent=self.job.extent, looked=LookedShares(self.job), previous=before,
+                rules=IdentityRules(**self.job.study.panel.model_dump()),
+            )  # fmt: skip
+            where = box(*self.job.region.geometry.bounds)
+            for target, write in (
+                (key, partial(outlines.write_table, table=panel)),
+                (Key("panel.gpkg"), partial(write_geopackage, panel=panel)),
+            ):
+                sidecar.publish(
+                    run, target, write, read_hash=read_hash, recipe=hashes.PANEL_RECIPE,
+                    where=where, facts={"rows": len(panel)},
+                )  # fmt: skip
+                self.ledger.update(target)
+            return panel
+
+    def publish(self, panel: gpd.GeoDataFrame) -> Summary:
+        """Catalog, data card and map."""
+        shares = region_shares(self.ledger, self.job.periods)
+        summary = summarise(self.job, panel, shares, self.ledger.failures())
+        for label, share in shares.items():
+            if share == 0:
+                self.tell.warn(f"period {label}: nothing of the region was looked at")
+        with self._timed("publish", 1, 0.0):
+            deliver(self.job, panel, summary)
+        return summary
+
+    def refuse_failures(self, *, allow_missing: bool) -> None:
+        """Stop before publication if tiles failed."""
+        failures = self.ledger.failures()
+        if not failures:
+            return
+        key, reason = failures[0]
+        text = f"{len(failures)} artefacts failed, first {key}: {reason}"
+        if not allow_missing:
+            raise TilesFailedError(
+                f"{text}; 'minetrace status {self.job.run.root}' lists them, "
+                "the same command tries again, --allow-missing publishes without them"
+            )
+        self.tell.warn(f"{text}; published without them, as not looked at")
+
+    def refuse_blindness(self) -> None:
+        """Stop if nothing was looked at in any period."""
+        if any(region_shares(self.ledger, self.job.periods).values()):
+            return
+        raise NoImageryError(
+            "no clear look at the region in any period: every pixel is cloud or nodata; "
+            "give more dates, or loosen sources.mask or composite.min_looks"
+        )
+
+    def _footprints(self, period: Period) -> Footprints:
+        path = self.job.run.path(Key("footprints", period.label))
+        return outlines.read_footprints(path, self.job.extent)
+
+    def _each(self) -> Iterator[tuple[int, Place, int]]:
+        for period in range(len(self.job.periods)):
+            for number, place in enumerate(self.job.places):
+                yield number, place, period
+
+    def _is_done(self, key: Key, read_hash: str) -> bool:
+        found = self.ledger.sidecar(key)
+        return found is not None and found.read_hash == read_hash
+
+    def _tile_km2(self, place: int, tile: Tile, *, imagery: bool = False) -> float:
+        """Ground of a tile, roughly: how much of its frame the region fills."""
+        here = self.job.places[place]
+        area = (here.imagery if imagery else here.coverage).geometry
+        return float(area.intersection(box(*here.grid.bounds(tile.rect))).area / 1e6)
+
+    def _unit_tiles(self, place: Place, workers: int) -> int:
+        """Tiles along one side of a unit: as large as memory allows, as small as workers need."""
+        side = max(1, UNIT_PX // self.job.study.grid.tile)
+        while side > 1 and len(_units(place.tiles, side)) * len(self.job.periods) < 3 * workers:
+            side //= 2
+        return side
+
+    def _do(
+        self, name: str, engine: Engine, tasks: Sequence[Task[Done]], total: int, km2: float,
+        pending: int | None = None,
+    ) -> None:  # fmt: skip
+        count = len(tasks) if pending is None else pending
+        with self._timed(name, count, km2) as stage:
+            stage.skipped = total - count
+
+            def settle(done: Done) -> None:
+                failed = 0
+                for key in done.keys:
+                    self.ledger.update(key)
+                    failed += self.ledger.sidecar(key) is None
+                stage.tasks += len(done.keys)
+                stage.failed += failed
+                stage.km2 += done.km2
+                stage.bytes_read += done.bytes_read
+                self.tell.advance(len(done.keys), done.km2, failed)
+
+            engine.each(tasks, settle)
+
+    def _timed(self, name: str, tasks: int, km2: float) -> _Clock:
+        stage = Stage(name)
+        self.attempt.stages.append(stage)
+        return _Clock(stage, self.tell, tasks, km2)
+
+
+@dataclass
+class _Clock:
+    """Times a stage and tells when it begins and ends."""
+
+    stage: Stage
+    tell: Reporter
+    tasks: int
+    km2: float
+    began: float = 0.0
+
+    def __enter__(self) -> Stage:
+        self.began = time.monotonic()
+        self.tell.start(self.stage.name, self.tasks, self.km2)
+        return self.stage
+
+    def __exit__(self, *_: object) -> None:
+        self.stage.seconds = time.monotonic() - self.began
+        self.tell.finish()
+
+
+def _units(tiles: Sequence[Tile], side: int) -> list[tuple[Tile, ...]]:
+    """Tiles grouped into squares of ``side`` by ``side`` tiles."""
+    groups: dict[tuple[int, int], list[Tile]] = {}
+    for tile in sorted(tiles):
+        groups.setdefault((tile.row // side, tile.col // side), []).append(tile)
+    return [tuple(group) for _, group in sorted(groups.items())]

@@ -1,0 +1,347 @@
+"""The tasks of a run: each makes artefacts and can be repeated without harm.
+
+A task that meets pixels it cannot read records its tiles as failed, with the reason; what the
+whole run depends on (a full disk, a missing permission, the user's own mistake) is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry import box
+
+from minetrace.composites.blocks import blocks_for_budget
+from minetrace.composites.methods import begin
+from minetrace.core.grid import Rect, Tile
+from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, Raster
+from minetrace.core.region import project
+from minetrace.core.scores import NOT_LOOKED, Scores
+from minetrace.errors import DiskFullError, ReadFailedError, UserError
+from minetrace.flow.plan import Job, Look, Place
+from minetrace.predict.delineate import delineate
+from minetrace.predict.scan import ScanOptions, scan
+from minetrace.store import outlines, sidecar
+from minetrace.store.cog import Mosaic, write_cog
+from minetrace.store.run_folder import Key
+from minetrace.vectors.outlines import OutlineRules
+from minetrace.vectors.outlines import outlines as outline
+from minetrace.vectors.zones import unite_zones
+
+COMPOSITE_RECIPE = 1
+SCORE_RECIPE = 1
+OUTLINE_RECIPE = 1
+BLOCK_BUDGET = 512 << 20  # bytes of looks held at once by one worker
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a task did: which artefacts it settled, over how much ground, from how many bytes."""
+
+    keys: tuple[Key, ...]
+    km2: float
+    bytes_read: int
+
+
+@dataclass(frozen=True)
+class Compose:
+    """Make the composite of one tile in one period."""
+
+    period: int
+    place: int
+    tile: Tile
+    read_hash: str
+
+    def __call__(self, job: Job) -> Done:
+        """Feed every look, in blocks, and store what comes out."""
+        period, place = job.periods[self.period], job.places[self.place]
+        key = Key("composites", period.label, self.tile.id)
+        wanted = place.imagery.mask(self.tile.rect)
+        km2 = ground_km2(place, int(wanted.sum()))
+        pixels: NDArray[np.int16]
+        try:
+            pixels, bytes_read = self._reduce(job, place, wanted)
+        except Exception as error:  # noqa: BLE001  whatever went wrong is this tile's failure
+            _fail(job, [key], self.read_hash, error)
+            return Done((key,), km2, 0)
+        seen = wanted & (pixels[0] != NODATA)
+        names = (*job.bands, "clear_looks", "median_day")
+        write = partial(
+            write_cog, pixels=pixels, grid=place.grid, rect=self.tile.rect, names=names,
+            nodata=NODATA, scales=(REFLECTANCE_SCALE,) * len(job.bands) + (1.0, 1.0), overviews="AVERAGE",
+        )  # fmt: skip
+        sidecar.publish(
+            job.run, key, write, read_hash=self.read_hash, recipe=COMPOSITE_RECIPE, period=period,
+            where=tile_ground(place, self.tile.rect),
+            facts={"wanted_px": int(wanted.sum()), "seen_px": int(seen.sum())},
+            properties={**projection(place, self.tile.rect), "bands": [{"name": n} for n in names]},
+        )  # fmt: skip
+        return Done((key,), km2, bytes_read)
+
+    def _reduce(
+        self, job: Job, place: Place, wanted: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int16], int]:
+        tile, settings = self.tile.rect, job.study.composite
+        pixels = np.full((len(job.bands) + 2, *tile.shape), NODATA, dtype=np.int16)
+        pixels[-2] = 0
+        period, bytes_read = job.periods[self.period], 0
+        looks = [k for k in place.looks[period.label] if not (k.rect & tile).empty]
+        for block in blocks_for_budget(len(looks), len(job.bands), tile, BLOCK_BUDGET):
+            inside = wanted[block.within(tile)]
+            if not inside.any():
+                continue
+            composite = begin(settings.method, settings.min_looks)
+            for look, raster in _looks(job, place, looks, block):
+                composite.feed((look.scene.day - period.start).days, raster)
+                bytes_read += raster.pixels.nbytes
+            result = composite.result(job.bands, place.grid.geobox(block))
+            rows, cols = block.within(tile)
+            layers = (*result.pixels, result.clear_looks.astype(np.int16), result.median_day)
+            for layer, values in zip(pixels[:, rows, cols], layers, strict=True):
+                layer[inside] = values[inside]
+        return pixels, bytes_read
+
+
+def _looks(
+    job: Job, place: Place, looks: Sequence[Look], block: Rect
+) -> Iterator[tuple[Look, Raster]]:
+    for look in looks:
+        if not (look.rect & block).empty:
+            source = job.sources[look.source]
+            yield look, source.read(look.scene, job.bands, place.grid, block)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Score the tiles of one unit of work in one period.
+
+    The unit may be larger than a tile so that windows on its inner edges are scored once.
+    """
+
+    period: int
+    place: int
+    tiles: tuple[Tile, ...]
+    read_hashes: tuple[str, ...]
+
+    def __call__(self, job: Job) -> Done:
+        """Scan the unit and store each tile as soon as it is complete."""
+        period, place, card = job.periods[self.period], job.places[self.place], job.scorer.card
+        keys = {t.rect: Key("scores", period.label, t.id) for t in self.tiles}
+        hashes = {t.rect: h for t, h in zip(self.tiles, self.read_hashes, strict=True)}
+        settled = tuple(keys.values())
+        km2 = sum(ground_km2(place, int(place.coverage.mask(t.rect).sum())) for t in self.tiles)
+        whole = {rect: hashes[rect] for rect in self._with_composite(job, keys, hashes)}
+        composites = CompositeReader.of(job, self.period, self.place)
+        options = ScanOptions(tta=job.study.model.tta, statistics=job.study.model.statistics)
+        left = dict(whole)
+        try:
+            for rect, scores in scan(
+                composites, job.scorer, place.grid, tuple(whole),
+                coverage=place.coverage, options=options,
+            ):  # fmt: skip
+                self._store(job, place, keys[rect], rect.cells(card.cell_px), scores, hashes[rect])
+                del left[rect]
+        except Exception as error:  # noqa: BLE001  whatever went wrong is these tiles' failure
+            for rect, read_hash in left.items():
+                _fail(job, [keys[rect]], read_hash, error)
+        return Done(settled, km2, composites.bytes_read)
+
+    def _with_composite(
+        self, job: Job, keys: dict[Rect, Key], hashes: dict[Rect, str]
+    ) -> Iterator[Rect]:
+        """Tiles whose composite is there; the others fail with it."""
+        for tile in self.tiles:
+            key = keys[tile.rect]
+            if sidecar.read(job.run, Key("composites", key.period, tile.id)) is not None:
+                yield tile.rect
+            else:
+                reason = sidecar.failure(job.run, Key("composites", key.period, tile.id))
+                error = ReadFailedError(f"its composite failed: {reason or 'not made'}")
+                _fail(job, [key], hashes[tile.rect], error)
+
+    def _store(
+        self, job: Job, place: Place, key: Key, cells: Rect, scores: Scores, read_hash: str
+    ) -> None:
+        card = job.scorer.card
+        grid = place.grid.coarsened(card.cell_px)
+        # `looked` counts cells of the region only, since scan leaves the rest not looked at
+        wanted = int(cell_coverage(place, card.cell_px, cells).sum())
+        write = partial(
+            write_cog, pixels=scores.values, grid=grid, rect=cells, names=scores.names,
+            nodata=NOT_LOOKED, scales=(1e-4,) * len(scores.names),
+        )  # fmt: skip
+        sidecar.publish(
+            job.run, key, write, read_hash=read_hash, recipe=SCORE_RECIPE,
+            period=job.periods[self.period], where=tile_ground(place, cells.scaled(card.cell_px)),
+            facts={"wanted_cells": wanted, "looked_cells": int(scores.looked.sum()),
+                   "cell_m2": (card.cell_px * place.grid.resolution_m) ** 2},
+            properties={**projection(place, cells, card.cell_px),
+                        "bands": [{"name": name} for name in scores.names]},
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Make the outlines of one period from all its scores."""
+
+    period: int
+    read_hash: str
+
+    def __call__(self, job: Job) -> Done:
+        """Polygonise zone by zone, unite the zones, store."""
+        period = job.periods[self.period]
+        key, settings = Key("footprints", period.label), job.study.vectors
+        rules = OutlineRules(
+            threshold=job.threshold, high=settings.high, sieve_px=settings.sieve_px,
+            fill_holes_ha=settings.fill_holes_ha, min_ha=settings.min_ha,
+            simplify_m=settings.simplify_m,
+        )  # fmt: skip
+        parts, bytes_read = [], 0
+        for number, place in enumerate(job.places):
+            read = ScoreReader.of(job, self.period, number)
+            found = outline(read.rects, read, read.grid, rules, job.extent)
+            parts.append((found, place.zone.strip))
+            bytes_read += read.bytes_read
+        united = unite_zones(parts)
+        sidecar.publish(
+            job.run, key, partial(outlines.write_footprints, footprints=united),
+            read_hash=self.read_hash, recipe=OUTLINE_RECIPE, period=period,
+            where=box(*job.region.geometry.bounds), facts={"outlines": len(united)},
+        )  # fmt: skip
+        return Done((key,), 0.0, bytes_read)
+
+
+class CompositeReader:
+    """Reads composites of a place and period over any rectangle; absent tiles are not valid."""
+
+    def __init__(self, job: Job, place: Place, mosaic: Mosaic) -> None:
+        self._job, self._place, self._mosaic = job, place, mosaic
+        self.bytes_read = 0
+
+    @classmethod
+    def of(cls, job: Job, period: int, place: int) -> CompositeReader:
+        """The composites that are done."""
+        here = job.places[place]
+        return cls(
+            job, here, mosaic(job, "composites", period, here, here.imagery_tiles, 1, NODATA)
+        )
+
+    def __call__(self, rect: Rect) -> Raster:
+        """Bands of the composite."""
+        bands = self._job.bands
+        pixels = self._mosaic.read(rect, range(1, len(bands) + 1), np.int16)
+        self.bytes_read += pixels.nbytes
+        return Raster(bands, pixels, pixels[0] != NODATA, self._place.grid.geobox(rect))
+
+
+class ScoreReader:
+    """Reads what is outlined: scores, or their delineation inside the detections."""
+
+    def __init__(self, job: Job, period: int, place: int, scores: Mosaic) -> None:
+        self._job, self._period, self._place_no, self._scores = job, period, place, scores
+        self.bytes_read = 0
+
+    @classmethod
+    def of(cls, job: Job, period: int, place: int) -> ScoreReader:
+        """The scores that are done."""
+        here, cell_px = job.places[place], job.scorer.card.cell_px
+        tiles = mosaic(job, "scores", period, here, here.tiles, cell_px, NOT_LOOKED)
+        return cls(job, period, place, tiles)
+
+    @property
+    def _cell_px(self) -> int:
+        return self._job.scorer.card.cell_px
+
+    @property
+    def grid(self) -> Any:
+        """The grid of what is outlined."""
+        grid = self._job.places[self._place_no].grid
+        return grid if self._job.delineator else grid.coarsened(self._cell_px)
+
+    @property
+    def rects(self) -> list[Rect]:
+        """The rectangles to outline, on that grid."""
+        factor = self._cell_px if self._job.delineator else 1
+        return [rect.scaled(factor) for rect, _ in self._scores.places]
+
+    def __call__(self, rect: Rect) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+        """What is thresholded, and what is averaged: the same for a pixel model."""
+        if self._job.delineator is not None:
+            inside = self._delineated(rect)
+            return inside, inside
+        patch = self._job.scorer.card.output == "patch"
+        bands = (2, 1) if patch else (1, 1)
+        detect, value = self._scores.read(rect, bands, np.uint16)
+        self.bytes_read += detect.nbytes + value.nbytes
+        return detect, value
+
+    def _delineated(self, rect: Rect) -> NDArray[np.uint16]:
+        job, place, s = self._job, self._job.places[self._place_no], self._cell_px
+        cells = rect.snapped(s).cells(s)
+        values = self._scores.read(cells, (1, 2), np.uint16)
+        scores = Scores(("mean", "max"), values, place.grid.coarsened(s).geobox(cells))
+        assert_delineator = job.delineator
+        if assert_delineator is None:
+            return values[1]
+        composites = CompositeReader.of(job, self._period, self._place_no)
+        found = delineate(
+            scores, cells, composites, assert_delineator, place.grid, rect, threshold=job.threshold
+        )
+        self.bytes_read += composites.bytes_read
+        return np.where(place.coverage.mask(rect), found.values[0], np.uint16(NOT_LOOKED))
+
+
+def mosaic(
+    job: Job, kind: str, period: int, place: Place, tiles: Sequence[Tile], cell_px: int, nodata: int
+) -> Mosaic:
+    """The tiles of a kind that are done, as one raster."""
+    label = job.periods[period].label
+    found = []
+    for tile in tiles:
+        key = Key(kind, label, tile.id)
+        if job.run.sidecar(key).is_file():
+            found.append((tile.rect.cells(cell_px), job.run.path(key)))
+    return Mosaic(tuple(found), nodata)
+
+
+def cell_coverage(place: Place, cell_px: int, cells: Rect) -> NDArray[np.bool_]:
+    """Which cells belong to the region: those whose centre lies inside."""
+    from minetrace.core.region import Coverage
+
+    return Coverage(place.coverage.geometry, place.grid.coarsened(cell_px)).mask(cells)
+
+
+def ground_km2(place: Place, pixels: int) -> float:
+    """Ground under so many pixels, square kilometres of the projection."""
+    return pixels * place.grid.resolution_m**2 / 1e6
+
+
+def tile_ground(place: Place, rect: Rect) -> Any:
+    """Ground under a rectangle, EPSG:4326."""
+    return project(box(*place.grid.bounds(rect)), place.grid.crs, "EPSG:4326")
+
+
+def projection(place: Place, rect: Rect, cell_px: int = 1) -> dict[str, Any]:
+    """Properties of the STAC projection extension."""
+    grid = place.grid.coarsened(cell_px)
+    code = grid.projection.to_authority()
+    return {
+        "proj:code": ":".join(code) if code else None,
+        "proj:shape": list(rect.shape),
+        "proj:transform": list(grid.affine(rect))[:6],
+    }
+
+
+def _fail(job: Job, keys: Sequence[Key], read_hash: str, error: Exception) -> None:
+    """Record a failure, or raise it if it is not the tile's own."""
+    if isinstance(error, UserError | DiskFullError | NoPermissionError):
+        raise error
+    reason = (
+        str(error) if isinstance(error, ReadFailedError) else f"{type(error).__name__}: {error}"
+    )
+    for key in keys:
+        sidecar.fail(job.run, key, read_hash=read_hash, reason=reason)
