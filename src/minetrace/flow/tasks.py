@@ -72,7 +72,8 @@ class Compose:
         names = (*job.bands, "clear_looks", "median_day")
         write = partial(
             write_cog, pixels=pixels, grid=place.grid, rect=self.tile.rect, names=names,
-            nodata=NODATA, scales=(REFLECTANCE_SCALE,) * len(job.bands) + (1.0, 1.0), overviews="AVERAGE",
+            nodata=NODATA, scales=(REFLECTANCE_SCALE,) * len(job.bands) + (1.0, 1.0),
+            overviews="AVERAGE",
         )  # fmt: skip
         sidecar.publish(
             job.run, key, write, read_hash=self.read_hash, recipe=COMPOSITE_RECIPE, period=period,
@@ -338,10 +339,10 @@ def projection(place: Place, rect: Rect, cell_px: int = 1) -> dict[str, Any]:
 
 def _fail(job: Job, keys: Sequence[Key], read_hash: str, error: Exception) -> None:
     """Record a failure, or raise it if it is not the tile's own."""
-    if isinstance(error, UserError | DiskFullError | NoPermissionError):
+    theirs = isinstance(error, UserError | DiskFullError) and not isinstance(error, RasterError)
+    if theirs:
         raise error
-    reason = (
-        str(error) if isinstance(error, ReadFailedError) else f"{type(error).__name__}: {error}"
-    )
+    known = isinstance(error, MinetraceError)
+    reason = str(error) if known else f"{type(error).__name__}: {error}"
     for key in keys:
         sidecar.fail(job.run, key, read_hash=read_hash, reason=reason)

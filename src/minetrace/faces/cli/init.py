@@ -16,7 +16,7 @@ name: {name}
 region:
   file: region.geojson          # any vector format; or  bbox: [west, south, east, north]
 
-periods: [2019..2024]           # also 2019-q3, {{label: dry-19, start: 2019-06-01, end: 2019-10-01}}
+periods: [2019..2024]         # or 2019-q3, or {{label: dry-19, start: 2019-06-01, end: 2019-10-01}}
 
 sources:
   - kind: files
@@ -37,9 +37,7 @@ vectors: {{min_ha: 0.5, sieve_px: 9}}
 
 def command(
     path: Path = typer.Argument(Path("study.yaml"), help="The study file to write."),
-    schema: bool = typer.Option(
-        False, "--schema", help="Print the JSON schema of a study instead."
-    ),
+    schema: bool = typer.Option(False, "--schema", help="Print the JSON schema instead."),
     force: bool = typer.Option(False, "--force", help="Replace a file that is there."),
 ) -> None:
     """Write a study to edit, or print the schema of all that a study can say.
