@@ -1,0 +1,245 @@
+/* The panel beside the map: the period, the sites, one site's history, the provenance. */
+(function (app) {
+  "use strict";
+
+  const { el, swatch } = app;
+  const LISTED = 60;
+  const KIND = {
+    mined: "mined",
+    footprint: "footprint",
+  };
+  const FOOTPRINT = "Windows in which mining was seen; larger than the mined ground itself.";
+
+  const dates = (period) => `${app.day(period.start)} – ${app.day(period.last)}`;
+  const isBlind = (period) => !(period.looked > 0);
+
+  const kind = (name) =>
+    el("span", { class: "kind", title: name === "footprint" ? FOOTPRINT : null }, KIND[name]);
+
+  /* A hectare figure never stands alone: its kind and how sure it is go with it. */
+  function figure(value, name, qualifier) {
+    return [
+      el("span", { class: "value", "data-hectares": value }, app.hectares(value)),
+      " ", kind(name), " ",
+      el("span", { class: "qualifier" }, qualifier),
+    ];
+  }
+
+  function spoken(value, name, qualifier) {
+    return `${app.hectares(value)} ${KIND[name]}, ${qualifier}`;
+  }
+
+  /* --- the period shown and the sum over sites ------------------------------------------ */
+
+  function lookedWords(period) {
+    if (isBlind(period)) return "None of the region was looked at";
+    return `${app.percent(period.looked)} of the region looked at`;
+  }
+
+  function periodBlock(data, at) {
+    const period = data.periods[at];
+    const blind = isBlind(period) || period.hectares === null;
+    return el(
+      "section",
+      { class: "now", "aria-live": "polite", "data-period": period.label },
+      el("div", { class: "now-head" }, el("h2", {}, period.label), el("span", { class: "muted" }, dates(period))),
+      blind
+        ? el("p", { class: "blind" }, el("strong", {}, "Not looked"),
+            " No clear image of the region in this period. Mines may be there.")
+        : el("p", { class: "figure" }, figure(period.hectares, period.kind, data.qualifier)),
+      el("p", { class: "muted" },
+        blind ? "" : app.count(period.sites, "site", "sites") + " · ", lookedWords(period)),
+    );
+  }
+
+  function summaryRows(data) {
+    return data.periods.map((period, i) => {
+      const value = isBlind(period) ? null : period.hectares;
+      const parts = period.cohorts
+        ? period.cohorts.map((part, first) => ({ value: part, colour: data.palette[first] }))
+        : [{ value, colour: null }];
+      const words = value === null ? "not looked" : spoken(value, period.kind, data.qualifier);
+      return {
+        label: period.label, value, parts, kind: period.kind, looked: period.looked || 0,
+        title: `${period.label}: ${words}; ${lookedWords(data.periods[i]).toLowerCase()}`,
+      };
+    });
+  }
+
+  function kindsOf(rows) {
+    const kinds = [...new Set(rows.filter((row) => row.value !== null).map((row) => row.kind))];
+    return kinds.map((name) => KIND[name]).join(" and ") || KIND.mined;
+  }
+
+  function chartBlock(title, data, rows, current, onPick) {
+    const holder = el("div", { class: "chart-holder" });
+    const block = el(
+      "section",
+      { class: "block" },
+      el("h3", {}, title, el("span", { class: "unit" }, `ha ${kindsOf(rows)} · ${data.qualifier}`)),
+      holder,
+      el("p", { class: "key small muted" },
+        el("span", { class: "key-looked" }), "share looked at",
+        rows.some((row) => row.value === null) && [el("span", { class: "key-hatch" }), "not looked"]),
+    );
+    block.draw = () => app.chart(holder, { rows, current, onPick, name: `${title}, ${data.qualifier}` });
+    return block;
+  }
+
+  function siteButton(data, s, at, onSelect) {
+    const site = data.sites[s];
+    const row = site.rows[at];
+    return el(
+      "li", {},
+      el("button", { type: "button", class: "site-row", "data-site": site.id, onclick: () => onSelect(s) },
+        swatch(data.palette[site.first]),
+        el("span", { class: "site-id" }, site.id),
+        row && row.seen
+          ? el("span", { class: "site-figure" }, figure(row.ha, row.kind, data.qualifier))
+          : el("span", { class: "site-figure muted" }, "not looked")),
+    );
+  }
+
+  /* In this period; where it was not looked at, as it was last known, for the order alone. */
+  function size(site, at) {
+    const row = site.rows[at];
+    if (row && row.seen) return row.ha;
+    return Math.max(0, ...Object.entries(site.rows).filter(([i]) => i < at).map(([, r]) => r.ha || 0));
+  }
+
+  function siteList(data, at, onSelect) {
+    const shown = data.sites
+      .map((site, s) => ({ s, size: size(site, at) }))
+      .filter(({ s, size }) => size > 0 || !(data.sites[s].rows[at] || {}).seen)
+      .sort((a, b) => b.size - a.size);
+    const rest = shown.length - LISTED;
+    return el(
+      "section",
+      { class: "block" },
+      el("h3", {}, `Sites in ${data.periods[at].label}`),
+      shown.length
+        ? el("ul", { class: "sites" }, shown.slice(0, LISTED).map(({ s }) => siteButton(data, s, at, onSelect)))
+        : el("p", { class: "muted" }, "No mine was found in what was looked at."),
+      rest > 0 && el("p", { class: "muted small" }, `and ${app.count(rest, "smaller site", "smaller sites")} on the map`),
+    );
+  }
+
+  /* --- one site ------------------------------------------------------------------------- */
+
+  function history(data, site, at, setPeriod) {
+    return data.periods.map((period, i) => {
+      const row = site.rows[i];
+      const seen = row && row.seen;
+      const notes = [];
+      if (seen) {
+        if (row.event) notes.push(app.words(row.event));
+        if (row.score_mean !== null) {
+          notes.push(`score ${row.score_mean.toFixed(2)}`
+            + (row.score_max === null ? "" : ` (max ${row.score_max.toFixed(2)})`));
+        }
+      }
+      if (row && row.looked > 0) notes.push(`looked ${app.percent(row.looked)}`);
+      if (row && row.parents.length) notes.push(`from ${row.parents.join(", ")}`);
+      return el(
+        "li", {},
+        el("button", {
+          type: "button", class: "year" + (i === at ? " current" : ""), "data-period": period.label,
+          "aria-current": i === at ? "true" : null, onclick: () => setPeriod(i),
+        },
+        el("span", { class: "year-label" }, period.label),
+        el("span", { class: "year-body" },
+          seen
+            ? el("span", { class: "figure" }, figure(row.ha, row.kind, data.qualifier))
+            : el("span", { class: "figure unseen" }, el("span", { class: "key-hatch" }), "Not looked"),
+          notes.length > 0 && el("span", { class: "notes muted" }, notes.join(" · ")))),
+      );
+    });
+  }
+
+  function siteRows(data, site) {
+    return data.periods.map((period, i) => {
+      const row = site.rows[i];
+      const value = row && row.seen ? row.ha : null;
+      const name = row ? row.kind : "mined";
+      const words = value === null ? "not looked" : spoken(value, name, data.qualifier);
+      return {
+        label: period.label, value, kind: name, looked: (row && row.looked) || 0,
+        parts: [{ value, colour: data.palette[site.first] }], title: `${period.label}: ${words}`,
+      };
+    });
+  }
+
+  function facts(data, site) {
+    const when = (i, p) => data.periods[i].label + (p === null ? "" : ` (p = ${p.toFixed(2)})`);
+    const pairs = [
+      ["First seen", [swatch(data.palette[site.first]), when(site.first, site.first_p)]],
+      ["Last seen", when(site.last, site.last_p)],
+      site.verified !== null && ["Checked by a person", site.verified ? "yes" : "not yet"],
+    ];
+    return el("dl", { class: "facts" },
+      pairs.filter(Boolean).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+  }
+
+  function siteBlocks(data, s, at, actions) {
+    const site = data.sites[s];
+    const chart = chartBlock("History", data, siteRows(data, site), at, actions.setPeriod);
+    return [
+      el("button", { type: "button", class: "back", onclick: () => actions.select(null) }, "All sites"),
+      el("div", { class: "site-head" },
+        el("h2", { tabindex: "-1", id: "site-name" }, site.id),
+        el("button", { type: "button", class: "quiet", onclick: () => actions.goTo(s) }, "Zoom to site")),
+      facts(data, site),
+      chart,
+      el("ol", { class: "years" }, history(data, site, at, actions.setPeriod)),
+    ];
+  }
+
+  /* --- around it ------------------------------------------------------------------------ */
+
+  function legend(data) {
+    const used = new Set(data.sites.map((site) => site.first));
+    const steps = data.periods.map((period, i) => used.has(i) && el("li", {}, swatch(data.palette[i]), period.label));
+    document.getElementById("legend").replaceChildren(
+      el("h2", {}, "First seen"),
+      el("ul", {}, steps, el("li", { class: "apart" }, el("span", { class: "key-hatch" }), "not looked")),
+    );
+  }
+
+  /** Fill what never changes, and return what redraws the rest. */
+  app.panel = (data, actions) => {
+    const overview = document.getElementById("overview");
+    const details = document.getElementById("site");
+    let charts = [];
+    document.getElementById("title").textContent = data.title;
+    const span = data.periods.length === 1
+      ? data.periods[0].label
+      : `${data.periods[0].label} to ${data.periods.at(-1).label}`;
+    document.getElementById("subtitle").textContent =
+      `Mining ${span} · ${app.count(data.sites.length, "site", "sites")}`;
+    document.getElementById("provenance").replaceChildren(
+      ...data.provenance.flatMap(([name, value]) => [el("dt", {}, app.words(name)), el("dd", {}, value)]));
+    const known = Object.fromEntries(data.provenance);
+    document.getElementById("credit").textContent =
+      known.attribution || [known.source, known.model].filter(Boolean).join(" · ");
+    for (const place of document.querySelectorAll("[data-qualifier]")) place.textContent = data.qualifier;
+    legend(data);
+    const redraw = () => charts.forEach((chart) => chart.draw());
+    new ResizeObserver(redraw).observe(document.querySelector(".panel"));
+
+    return (at, s) => {
+      document.querySelector(".panel").classList.toggle("with-site", s !== null);
+      overview.hidden = s !== null;
+      details.hidden = s === null;
+      if (s === null) {
+        const chart = chartBlock("All sites", data, summaryRows(data), at, actions.setPeriod);
+        overview.replaceChildren(periodBlock(data, at), chart, siteList(data, at, actions.select));
+        charts = [chart];
+      } else {
+        const blocks = siteBlocks(data, s, at, actions);
+        details.replaceChildren(...blocks);
+        charts = blocks.filter((block) => block.draw);
+      }
+      redraw();
+    };
+  };
+})((window.minetraceApp = window.minetraceApp || {}));
