@@ -14,7 +14,7 @@ from minetrace.core.period import Period
 from minetrace.core.region import project
 from minetrace.core.scores import NOT_LOOKED
 from minetrace.flow.plan import Job
-from minetrace.flow.tasks import mosaic
+from minetrace.flow.readers import mosaic
 from minetrace.store.cog import Mosaic
 from minetrace.store.ledger import Ledger
 

@@ -21,12 +21,18 @@ from minetrace.core.grid import Rect, Tile
 from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, Raster
 from minetrace.core.region import project
 from minetrace.core.scores import NOT_LOOKED, Scores
-from minetrace.errors import DiskFullError, ReadFailedError, UserError
+from minetrace.errors import (
+    DiskFullError,
+    MinetraceError,
+    RasterError,
+    ReadFailedError,
+    UserError,
+)
 from minetrace.flow.plan import Job, Look, Place
-from minetrace.predict.delineate import delineate
+from minetrace.flow.readers import CompositeReader, ScoreReader, cell_coverage
 from minetrace.predict.scan import ScanOptions, scan
 from minetrace.store import outlines, sidecar
-from minetrace.store.cog import Mosaic, write_cog
+from minetrace.store.cog import write_cog
 from minetrace.store.run_folder import Key
 from minetrace.vectors.outlines import OutlineRules
 from minetrace.vectors.outlines import outlines as outline
@@ -214,106 +220,6 @@ class Outline:
             where=box(*job.region.geometry.bounds), facts={"outlines": len(united)},
         )  # fmt: skip
         return Done((key,), 0.0, bytes_read)
-
-
-class CompositeReader:
-    """Reads composites of a place and period over any rectangle; absent tiles are not valid."""
-
-    def __init__(self, job: Job, place: Place, mosaic: Mosaic) -> None:
-        self._job, self._place, self._mosaic = job, place, mosaic
-        self.bytes_read = 0
-
-    @classmethod
-    def of(cls, job: Job, period: int, place: int) -> CompositeReader:
-        """The composites that are done."""
-        here = job.places[place]
-        return cls(
-            job, here, mosaic(job, "composites", period, here, here.imagery_tiles, 1, NODATA)
-        )
-
-    def __call__(self, rect: Rect) -> Raster:
-        """Bands of the composite."""
-        bands = self._job.bands
-        pixels = self._mosaic.read(rect, range(1, len(bands) + 1), np.int16)
-        self.bytes_read += pixels.nbytes
-        return Raster(bands, pixels, pixels[0] != NODATA, self._place.grid.geobox(rect))
-
-
-class ScoreReader:
-    """Reads what is outlined: scores, or their delineation inside the detections."""
-
-    def __init__(self, job: Job, period: int, place: int, scores: Mosaic) -> None:
-        self._job, self._period, self._place_no, self._scores = job, period, place, scores
-        self.bytes_read = 0
-
-    @classmethod
-    def of(cls, job: Job, period: int, place: int) -> ScoreReader:
-        """The scores that are done."""
-        here, cell_px = job.places[place], job.scorer.card.cell_px
-        tiles = mosaic(job, "scores", period, here, here.tiles, cell_px, NOT_LOOKED)
-        return cls(job, period, place, tiles)
-
-    @property
-    def _cell_px(self) -> int:
-        return self._job.scorer.card.cell_px
-
-    @property
-    def grid(self) -> Any:
-        """The grid of what is outlined."""
-        grid = self._job.places[self._place_no].grid
-        return grid if self._job.delineator else grid.coarsened(self._cell_px)
-
-    @property
-    def rects(self) -> list[Rect]:
-        """The rectangles to outline, on that grid."""
-        factor = self._cell_px if self._job.delineator else 1
-        return [rect.scaled(factor) for rect, _ in self._scores.places]
-
-    def __call__(self, rect: Rect) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """What is thresholded, and what is averaged: the same for a pixel model."""
-        if self._job.delineator is not None:
-            inside = self._delineated(rect)
-            return inside, inside
-        patch = self._job.scorer.card.output == "patch"
-        bands = (2, 1) if patch else (1, 1)
-        detect, value = self._scores.read(rect, bands, np.uint16)
-        self.bytes_read += detect.nbytes + value.nbytes
-        return detect, value
-
-    def _delineated(self, rect: Rect) -> NDArray[np.uint16]:
-        job, place, s = self._job, self._job.places[self._place_no], self._cell_px
-        cells = rect.snapped(s).cells(s)
-        values = self._scores.read(cells, (1, 2), np.uint16)
-        scores = Scores(("mean", "max"), values, place.grid.coarsened(s).geobox(cells))
-        assert_delineator = job.delineator
-        if assert_delineator is None:
-            return values[1]
-        composites = CompositeReader.of(job, self._period, self._place_no)
-        found = delineate(
-            scores, cells, composites, assert_delineator, place.grid, rect, threshold=job.threshold
-        )
-        self.bytes_read += composites.bytes_read
-        return np.where(place.coverage.mask(rect), found.values[0], np.uint16(NOT_LOOKED))
-
-
-def mosaic(
-    job: Job, kind: str, period: int, place: Place, tiles: Sequence[Tile], cell_px: int, nodata: int
-) -> Mosaic:
-    """The tiles of a kind that are done, as one raster."""
-    label = job.periods[period].label
-    found = []
-    for tile in tiles:
-        key = Key(kind, label, tile.id)
-        if job.run.sidecar(key).is_file():
-            found.append((tile.rect.cells(cell_px), job.run.path(key)))
-    return Mosaic(tuple(found), nodata)
-
-
-def cell_coverage(place: Place, cell_px: int, cells: Rect) -> NDArray[np.bool_]:
-    """Which cells belong to the region: those whose centre lies inside."""
-    from minetrace.core.region import Coverage
-
-    return Coverage(place.coverage.geometry, place.grid.coarsened(cell_px)).mask(cells)
 
 
 def ground_km2(place: Place, pixels: int) -> float:
