@@ -63,6 +63,8 @@
     const width = Math.max(2, Math.min(44, step * 0.68));
     const left = x + (step - width) / 2;
     const every = Math.ceil((row.label.length * 7.2 + 6) / step);
+    const half = row.label.length * 3.7; // about half the width of the label
+    const middle = Math.min(x + step / 2, LEFT + step * options.rows.length - half);
     const labelled = i === options.current || (i % every === 0 && Math.abs(i - options.current) >= every);
     return svg(
       "g",
@@ -75,7 +77,7 @@
       bar(row, left, width, scale),
       gauge(row, left, width),
       labelled &&
-        svg("text", { class: "label", x: x + step / 2, y: BASE + 26, "text-anchor": "middle" }, row.label),
+        svg("text", { class: "label", x: middle, y: BASE + 26, "text-anchor": "middle" }, row.label),
     );
   }
 

@@ -85,6 +85,7 @@
     const casing = byFirst(data.palette.map((c) => (lightness(c) < 0.42 ? "#ffffff" : "#14161a")));
     const tone = theme();
     const width = (at8, at14) => ["interpolate", ["linear"], ["zoom"], 8, at8, 14, at14];
+    const radius = (full) => ["interpolate", ["linear"], ["zoom"], 5, 0.6 * full, 10, full];
     const join = { "line-join": "round", "line-cap": "round" };
     return [
       { id: "ground", type: "background", paint: { "background-color": tone.ground } },
@@ -115,10 +116,10 @@
       { id: "chosen-line", type: "line", source: "outlines", layout: join,
         paint: { "line-color": colour, "line-width": width(2, 3) } },
       { id: "dots-unseen", type: "circle", source: "dots",
-        paint: { "circle-color": "#8b8f8d", "circle-radius": 3.5, "circle-stroke-width": 1.5,
+        paint: { "circle-color": "#8b8f8d", "circle-radius": radius(3.5), "circle-stroke-width": 1.2,
           "circle-stroke-color": "#f4f4f2" } },
       { id: "dots", type: "circle", source: "dots",
-        paint: { "circle-color": colour, "circle-radius": 4, "circle-stroke-width": 1.5,
+        paint: { "circle-color": colour, "circle-radius": radius(4), "circle-stroke-width": 1.2,
           "circle-stroke-color": casing } },
       { id: "dots-chosen", type: "circle", source: "dots",
         paint: { "circle-color": colour, "circle-radius": 5, "circle-stroke-width": 3,

@@ -4,6 +4,7 @@
 
   const { el, swatch } = app;
   const LISTED = 60;
+  const NAMED = 9; // with more periods the legend becomes a ramp
   const KIND = {
     mined: "mined",
     footprint: "footprint",
@@ -189,7 +190,7 @@
         el("h2", { tabindex: "-1", id: "site-name" }, site.id),
         el("button", { type: "button", class: "quiet", onclick: () => actions.goTo(s) }, "Zoom to site")),
       facts(data, site),
-      chart,
+      ...(data.periods.length > 1 ? [chart] : []),
       el("ol", { class: "years" }, history(data, site, at, actions.setPeriod)),
     ];
   }
@@ -199,9 +200,19 @@
   function legend(data) {
     const used = new Set(data.sites.map((site) => site.first));
     const steps = data.periods.map((period, i) => used.has(i) && el("li", {}, swatch(data.palette[i]), period.label));
-    document.getElementById("legend").replaceChildren(
-      el("h2", {}, "First seen"),
-      el("ul", {}, steps, el("li", { class: "apart" }, el("span", { class: "key-hatch" }), "not looked")),
+    const ramp = el("li", {},
+      el("div", { class: "ramp" }, data.periods.map((period, i) =>
+        el("span", { title: period.label, style: { background: data.palette[i] } }))),
+      el("div", { class: "ends" }, el("span", {}, data.periods[0].label), el("span", {}, data.periods.at(-1).label)));
+    ramp.style.display = "block";
+    const hidden = data.periods.some((period) => !(period.looked >= 1))
+      || data.sites.some((site) => Object.values(site.rows).some((row) => !row.seen));
+    const box = document.getElementById("legend");
+    box.hidden = !data.sites.length && !hidden;
+    box.replaceChildren(
+      el("h2", {}, data.sites.length ? "First seen" : "Legend"),
+      el("ul", {}, data.periods.length > NAMED && data.sites.length ? ramp : steps,
+        hidden && el("li", { class: "apart" }, el("span", { class: "key-hatch" }), "not looked")),
     );
   }
 
@@ -209,6 +220,7 @@
   app.panel = (data, actions) => {
     const overview = document.getElementById("overview");
     const details = document.getElementById("site");
+    const single = data.periods.length === 1; // one bar says nothing that the figure does not
     let charts = [];
     document.getElementById("title").textContent = data.title;
     const span = data.periods.length === 1
@@ -232,8 +244,9 @@
       details.hidden = s === null;
       if (s === null) {
         const chart = chartBlock("All sites", data, summaryRows(data), at, actions.setPeriod);
-        overview.replaceChildren(periodBlock(data, at), chart, siteList(data, at, actions.select));
-        charts = [chart];
+        overview.replaceChildren(
+          periodBlock(data, at), ...(single ? [] : [chart]), siteList(data, at, actions.select));
+        charts = single ? [] : [chart];
       } else {
         const blocks = siteBlocks(data, s, at, actions);
         details.replaceChildren(...blocks);

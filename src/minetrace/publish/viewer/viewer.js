@@ -11,6 +11,7 @@
   const notice = document.getElementById("notice");
   let timer = null;
   let view = null;
+  let tickStep = 1; // one label every so many periods, by their width
 
   /* --- the address: #period=2021&site=A1&at=9.5/-12.7/-69.9 ------------------------------ */
 
@@ -89,7 +90,10 @@
     const blind = !(period.looked > 0);
     slider.value = String(state.period);
     slider.setAttribute("aria-valuetext", period.label + (blind ? ", not looked" : ""));
-    document.querySelectorAll("#ticks li").forEach((tick, i) => tick.classList.toggle("current", i === state.period));
+    document.querySelectorAll("#ticks li").forEach((tick, i) => {
+      tick.classList.toggle("current", i === state.period);
+      tick.classList.toggle("near", i !== state.period && Math.abs(i - state.period) < tickStep);
+    });
     notice.hidden = !blind;
     notice.textContent = blind ? `${period.label} was not looked at. Hatched outlines are from other periods.` : "";
   }
@@ -98,10 +102,10 @@
     const last = data.periods.length - 1;
     const ticks = document.getElementById("ticks");
     const room = ticks.clientWidth / Math.max(1, data.periods.length);
-    const every = Math.ceil((Math.max(...data.periods.map((p) => p.label.length)) * 8 + 8) / room);
+    tickStep = Math.ceil((Math.max(...data.periods.map((p) => p.label.length)) * 8 + 8) / room);
     ticks.replaceChildren(...data.periods.map((period, i) =>
       el("li", {
-        class: (period.looked > 0 ? "" : "unlooked") + ((last - i) % every ? " silent" : ""),
+        class: (period.looked > 0 ? "" : "unlooked") + ((last - i) % tickStep ? " silent" : ""),
         style: { left: `${last ? (100 * i) / last : 0}%` },
       }, el("span", { class: "mark", style: { background: period.looked > 0 ? data.palette[i] : null } }),
       el("span", { class: "tick-label" }, period.label))));
@@ -125,7 +129,7 @@
   if (asked.period !== null) state.period = asked.period;
   state.site = asked.site;
   slider.max = String(data.periods.length - 1);
-  slider.disabled = play.disabled = data.periods.length < 2;
+  document.querySelector(".timeline").hidden = data.periods.length < 2;
   slider.addEventListener("input", () => {
     setPlaying(false);
     setPeriod(Number(slider.value));
