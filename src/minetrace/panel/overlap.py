@@ -1,0 +1,85 @@
+"""How much ground the outlines of two sets share, and who follows whom from one to the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+EQUAL_AREA = "EPSG:6933"  # cylindrical, WGS 84: an area is the same wherever it lies
+_GRAIN_M2 = 0.01  # overlaps closer than this are equal
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Overlaps:
+    """Pairs of outlines that share ground.
+
+    Attributes:
+        left: (k,) index of the outline on the left.
+        right: (k,) index of the outline on the right.
+        area_m2: (k,) ground shared.
+        iou: (k,) ground shared over ground covered by either.
+    """
+
+    left: Index
+    right: Index
+    area_m2: NDArray[np.float64]
+    iou: NDArray[np.float64]
+
+    def where(self, keep: NDArray[np.bool_]) -> Overlaps:
+        """The pairs that a mask names."""
+        return Overlaps(self.left[keep], self.right[keep], self.area_m2[keep], self.iou[keep])
+
+
+def overlaps(
+    left: NDArray[np.object_], right: NDArray[np.object_], *, min_share: float = 0.0
+) -> Overlaps:
+    """All pairs of outlines that share ground, ordered by left, then right.
+
+    Args:
+        left: (n,) valid polygons in an equal-area CRS with metre units.
+        right: (m,) likewise.
+        min_share: least part of the smaller of the two that must be shared; a pair that shares
+            no area at all, such as neighbours that touch, is never one.
+    """
+    a, b = shapely.STRtree(right).query(left, predicate="intersects")
+    order = np.lexsort((b, a))
+    a, b = a[order].astype(np.intp), b[order].astype(np.intp)
+    shared = np.asarray(shapely.area(shapely.intersection(left[a], right[b])), dtype=np.float64)
+    area_a, area_b = shapely.area(left)[a], shapely.area(right)[b]
+    iou = shared / np.maximum(area_a + area_b - shared, _GRAIN_M2)
+    keep = (shared > 0) & (shared >= min_share * np.minimum(area_a, area_b))
+    return Overlaps(a, b, shared, np.asarray(iou)).where(np.asarray(keep))
+
+
+def follow(pairs: Overlaps, n_left: int) -> Index:
+    """For each outline on the left the one on the right that holds most of it, -1 if none does.
+
+    Among equal overlaps the pair that fits best wins, then the first on the right.
+    """
+    grains = np.rint(pairs.area_m2 / _GRAIN_M2)
+    order = np.lexsort((pairs.right, -np.round(pairs.iou, 9), -grains, pairs.left))
+    who, first = np.unique(pairs.left[order], return_index=True)
+    heir = np.full(n_left, -1, dtype=np.intp)
+    heir[who] = pairs.right[order][first]
+    return heir
+
+
+def keepers(heir: Index, n_right: int, seniority: NDArray[np.intp]) -> Index:
+    """For each outline on the right the most senior of those that it is the heir of, else -1.
+
+    Args:
+        heir: what ``follow`` found.
+        n_right: outlines on the right.
+        seniority: (n_left,) distinct numbers, lowest first in line.
+    """
+    with_heir = np.flatnonzero(heir >= 0)
+    order = with_heir[np.lexsort((seniority[with_heir], heir[with_heir]))]
+    where, first = np.unique(heir[order], return_index=True)
+    keeper = np.full(n_right, -1, dtype=np.intp)
+    keeper[where] = order[first]
+    return keeper
