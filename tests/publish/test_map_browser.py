@@ -105,7 +105,7 @@ def test_the_picture_is_drawn_and_a_blind_period_has_none(written: Path, browser
 
         def colour() -> np.ndarray:
             visit.page.evaluate(
-                "new Promise(done => minetrace.map.once('idle', done).triggerRepaint())"
+                "new Promise(done => minetrace.map.once('idle', () => done()).triggerRepaint())"
             )
             frame = visit.page.locator("#map").bounding_box()
             part = {"x": frame["x"] + 300, "y": frame["y"] + 450, "width": 60, "height": 60}

@@ -11,7 +11,6 @@ import base64
 import html
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -32,6 +31,7 @@ from minetrace.publish.picture import (
     robust_stretch,
     true_colour,
 )
+from minetrace.store.files import write_whole
 
 __all__ = [
     "NATURAL",
@@ -110,6 +110,8 @@ def write_map(
     Raises:
         OutlineError: the panel lacks a column, or is not in EPSG:4326.
         PeriodError: a row names a period that is not in ``periods``.
+        DiskFullError: no room left.
+        NoPermissionError: the folder may not be written.
     """
     labels = [period.label for period in periods]
     sites = _sites(panel, labels)
@@ -137,14 +139,10 @@ def write_map(
 
 
 def _put(path: Path, content: bytes) -> None:
-    """Beside its place, then renamed: a map that is being rewritten stays whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    def write(part: Path) -> None:
+        part.write_bytes(content)
+
+    write_whole(path, write)
 
 
 def _periods(

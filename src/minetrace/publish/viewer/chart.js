@@ -15,8 +15,8 @@
   }
 
   function axis(top, width) {
-    const text = (value) =>
-      value.toLocaleString("en", { maximumSignificantDigits: 3 });
+    const notation = top >= 10000 ? "compact" : "standard"; // 10K: the room is for five signs
+    const text = (value) => value.toLocaleString("en", { maximumSignificantDigits: 3, notation });
     return [0, top / 2, top].map((value) => {
       const y = BASE - ((BASE - TOP) * value) / top;
       return [

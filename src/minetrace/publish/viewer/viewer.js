@@ -157,7 +157,7 @@
     ready = view.loaded.then(() => {
       view.ready = true;
       view.show(state.period, state.site);
-      return new Promise((resolve) => view.map.once("idle", resolve));
+      return new Promise((resolve) => view.map.once("idle", () => resolve()));
     });
   } catch (problem) {
     notice.hidden = false;
