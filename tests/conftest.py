@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from minetrace.testing.world import World, make_world
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The seeded country, small: 2.56 km a side, three dates a year, 2022 all but unseen."""
+    return make_world(tmp_path_factory.mktemp("world"), seed=3, size_px=256, dates_per_year=3)
 
 
 @pytest.fixture(scope="session")

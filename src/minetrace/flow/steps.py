@@ -20,12 +20,13 @@ from minetrace.core.grid import Tile
 from minetrace.core.period import Period
 from minetrace.errors import InterruptedRunError, MinetraceError, NoImageryError, TilesFailedError
 from minetrace.flow import hashes
-from minetrace.flow.deliver import Summary, deliver, summarise
+from minetrace.flow.deliver import deliver
 from minetrace.flow.engine import Engine, Task
 from minetrace.flow.looked import LookedShares, region_shares
 from minetrace.flow.plan import Job, Place, plan
 from minetrace.flow.report import Attempt, Reporter, Silent, Stage, write_report
 from minetrace.flow.study import Study
+from minetrace.flow.summary import Summary, summarise
 from minetrace.flow.tasks import Compose, Done, Outline, Score
 from minetrace.panel.build import IdentityRules, build_panel
 from minetrace.publish.geopackage import write_geopackage

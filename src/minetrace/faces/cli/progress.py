@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from minetrace.flow.deliver import Summary
+from minetrace.flow.summary import Summary
 
 
 class Bars:

@@ -1,0 +1,87 @@
+"""What a run found, in a few numbers, for the terminal, the data card and the map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+
+from minetrace.core.footprints import Extent
+from minetrace.flow.plan import Job
+from minetrace.store.run_folder import Key
+
+HECTARES: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
+
+
+@dataclass(frozen=True)
+class PeriodSummary:
+    """One period: sites and hectares that were mapped, and how much was looked at."""
+
+    label: str
+    sites: int
+    hectares: float
+    looked_share: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One run."""
+
+    name: str
+    out: Path
+    extent: Extent
+    model: str
+    sites: int
+    periods: tuple[PeriodSummary, ...]
+    failed: tuple[tuple[Key, str], ...]
+    seconds: float = 0.0
+
+    @property
+    def map(self) -> Path:
+        """The page to open."""
+        return self.out / "map" / "index.html"
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON."""
+        kind = HECTARES[self.extent]
+        rows = [asdict(period) for period in self.periods]
+        return {
+            "name": self.name, "out": str(self.out), "model": self.model, "sites": self.sites,
+            "extent": self.extent, "interval": "mapped, no interval",
+            "periods": [{kind if k == "hectares" else k: v for k, v in r.items()} for r in rows],
+            "failed": [{"artefact": str(key), "reason": reason} for key, reason in self.failed],
+            "seconds": round(self.seconds, 2), "map": str(self.map),
+        }  # fmt: skip
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a period, hectares named by their kind; none where nothing was looked at."""
+        kind = HECTARES[self.extent]
+        return [
+            {"period": p.label, "sites": p.sites, "looked_share": p.looked_share,
+             kind: p.hectares if p.looked_share > 0 else float("nan")}
+            for p in self.periods
+        ]  # fmt: skip
+
+
+def summarise(
+    job: Job,
+    panel: gpd.GeoDataFrame,
+    shares: Mapping[str, float],
+    failed: Sequence[tuple[Key, str]],
+) -> Summary:
+    """The numbers of a run, straight from its panel."""
+    outlined = panel[panel.geometry.notna()]
+    hectares = outlined.groupby("period")[HECTARES[job.extent]].sum()
+    sites = outlined.groupby("period")["site_id"].nunique()
+    periods = tuple(
+        PeriodSummary(p.label, int(sites.get(p.label, 0)), float(hectares.get(p.label, 0.0)),
+                      shares[p.label])
+        for p in job.periods
+    )  # fmt: skip
+    return Summary(
+        job.study.name, job.run.root, job.extent, job.scorer.card.name,
+        int(panel["site_id"].nunique()), periods, tuple(failed),
+    )  # fmt: skip
