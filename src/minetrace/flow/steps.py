@@ -152,13 +152,14 @@ class _Walk:
                 rules=IdentityRules(**self.job.study.panel.model_dump()),
             )  # fmt: skip
             where = box(*self.job.region.geometry.bounds)
+            whole = Period(self.job.periods[0].start, self.job.periods[-1].end, "whole")
             for target, write in (
                 (key, partial(outlines.write_table, table=panel)),
                 (Key("panel.gpkg"), partial(write_geopackage, panel=panel)),
             ):
                 sidecar.publish(
                     run, target, write, read_hash=read_hash, recipe=hashes.PANEL_RECIPE,
-                    where=where, facts={"rows": len(panel)},
+                    where=where, period=whole, facts={"rows": len(panel)},
                 )  # fmt: skip
                 self.ledger.update(target)
             return panel

@@ -19,6 +19,8 @@ from minetrace.core.period import Period
 from minetrace.store.files import read_json, sha256, write_json, write_whole
 from minetrace.store.run_folder import Key, RunFolder
 
+CATALOG = "catalog.json"
+COLLECTION = "collection.stac.json"  # in a kind's folder; no period can have that label
 MULTIHASH_SHA256 = "1220"  # https://multiformats.io/multihash, as the STAC file extension asks
 EXTENSIONS = [
     "https://stac-extensions.github.io/file/v2.1.0/schema.json",
@@ -64,6 +66,7 @@ def publish(
     Args:
         write: fills the path that it is given.
         where: ground that the artefact covers, EPSG:4326.
+        period: days that it covers; STAC asks for them.
         facts: counts that later steps need.
         properties: further STAC properties.
     """
@@ -120,7 +123,7 @@ def _item(
         "stac_version": "1.1.0",
         "stac_extensions": EXTENSIONS,
         "id": "-".join(part for part in (key.kind, key.period, key.tile) if part),
-        "collection": key.kind,
+        **({"collection": key.kind} if key.period else {}),
         "geometry": mapping(shapely.set_precision(where, 1e-7)),
         "bbox": [round(v, 7) for v in where.bounds],
         "properties": {
@@ -131,7 +134,7 @@ def _item(
             "minetrace:sha256": sidecar.checksum,
             "minetrace:facts": dict(sidecar.facts),
         },
-        "links": [],
+        "links": _links(key),
         "assets": {
             "data": {
                 "href": f"./{path.name}",
@@ -142,3 +145,14 @@ def _item(
             }
         },
     }
+
+
+def _links(key: Key) -> list[dict[str, str]]:
+    """To the catalog and the collection that the publication step writes above it."""
+    folders = "../" * (bool(key.period) + bool(key.tile) - 1) if key.period else ""
+    root = f"../{folders}" if key.period else "./"
+    links = [{"rel": "root", "href": root + CATALOG, "type": "application/json"}]
+    if not key.period:
+        return [*links, {**links[0], "rel": "parent"}]
+    above = {"href": (folders or "./") + COLLECTION, "type": "application/json"}
+    return [*links, {"rel": "parent", **above}, {"rel": "collection", **above}]
