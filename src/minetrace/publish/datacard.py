@@ -275,7 +275,7 @@ def _limits(card: DataCard) -> Iterator[str]:
         "- The exact day on which something changed: a period is one picture, and its date is that "
         "of the clear looks in it."
     )
-    yield "- Whether it is a mine for certain: bare fields, sandbanks and building sites look alike."
+    yield "- For certain that it is a mine: bare fields, sandbanks and building sites look alike."
     yield "- A single site should be looked at on the map, or on the ground, before it is named."
 
 
