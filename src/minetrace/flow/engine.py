@@ -16,15 +16,16 @@ from typing import Any, Protocol, TypeVar
 from minetrace.errors import FailedError
 
 Result = TypeVar("Result")
+Given = TypeVar("Given", covariant=True)
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": "128",
                "GDAL_PAM_ENABLED": "NO"}  # fmt: skip
 _shared: Any = None  # what a worker process was given once, at its start
 
 
-class Task(Protocol[Result]):
+class Task(Protocol[Given]):
     """Something to do with what the workers share; may be done twice without harm."""
 
-    def __call__(self, shared: Any, /) -> Result:
+    def __call__(self, shared: Any, /) -> Given:
         """Do it."""
         ...
 

@@ -11,6 +11,7 @@ import geopandas as gpd
 
 from minetrace.core.footprints import Extent
 from minetrace.flow.plan import Job
+from minetrace.panel.summary import summary
 from minetrace.store.run_folder import Key
 
 HECTARES: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
@@ -18,7 +19,7 @@ HECTARES: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
 
 @dataclass(frozen=True)
 class PeriodSummary:
-    """One period: sites and hectares that were mapped, and how much was looked at."""
+    """One period: sites and hectares (NaN if nothing was looked at), and how much was."""
 
     label: str
     sites: int
@@ -57,11 +58,11 @@ class Summary:
         }  # fmt: skip
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a period, hectares named by their kind; none where nothing was looked at."""
+        """One row a period, hectares named by their kind."""
         kind = HECTARES[self.extent]
         return [
             {"period": p.label, "sites": p.sites, "looked_share": p.looked_share,
-             kind: p.hectares if p.looked_share > 0 else float("nan")}
+             kind: p.hectares}
             for p in self.periods
         ]  # fmt: skip
 
@@ -73,14 +74,14 @@ def summarise(
     failed: Sequence[tuple[Key, str]],
 ) -> Summary:
     """The numbers of a run, straight from its panel."""
-    outlined = panel[panel.geometry.notna()]
-    hectares = outlined.groupby("period")[HECTARES[job.extent]].sum()
-    sites = outlined.groupby("period")["site_id"].nunique()
+    table = summary(panel, job.periods, looked=shares)
+    kind = HECTARES[job.extent]
     periods = tuple(
-        PeriodSummary(p.label, int(sites.get(p.label, 0)), float(hectares.get(p.label, 0.0)),
-                      shares[p.label])
-        for p in job.periods
-    )  # fmt: skip
+        PeriodSummary(
+            row["period"], int(row["sites"]), float(row[kind]), float(row["looked_share"])
+        )
+        for row in table.to_dict("records")
+    )
     return Summary(
         job.study.name, job.run.root, job.extent, job.scorer.card.name,
         int(panel["site_id"].nunique()), periods, tuple(failed),

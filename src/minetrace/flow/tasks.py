@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from shapely.geometry import box
 
 from minetrace.composites.blocks import blocks_for_budget
-from minetrace.composites.methods import begin
+from minetrace.composites.methods import CHOICE_PX, begin
 from minetrace.core.grid import Rect, Tile
 from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, Raster
 from minetrace.core.region import project
@@ -97,8 +97,10 @@ class Compose:
         pixels[-2] = 0
         period, bytes_read = job.periods[self.period], 0
         looks = [k for k in place.looks[period.label] if not (k.rect & tile).empty]
-        for block in blocks_for_budget(len(looks), len(job.bands), tile, BLOCK_BUDGET):
-            inside = wanted[block.within(tile)]
+        whole = tile.snapped(CHOICE_PX)  # a tile may cut through blocks, a choice may not
+        for block in blocks_for_budget(len(looks), len(job.bands), whole, BLOCK_BUDGET):
+            part = block & tile
+            inside = wanted[part.within(tile)]
             if not inside.any():
                 continue
             composite = begin(settings.method, settings.min_looks)
@@ -106,10 +108,10 @@ class Compose:
                 composite.feed((look.scene.day - period.start).days, raster)
                 bytes_read += raster.pixels.nbytes
             result = composite.result(job.bands, place.grid.geobox(block))
-            rows, cols = block.within(tile)
+            rows, cols = part.within(tile)
             layers = (*result.pixels, result.clear_looks.astype(np.int16), result.median_day)
             for layer, values in zip(pixels[:, rows, cols], layers, strict=True):
-                layer[inside] = values[inside]
+                layer[inside] = values[part.within(block)][inside]
         return pixels, bytes_read
 
 

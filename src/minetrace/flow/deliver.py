@@ -1,0 +1,92 @@
+"""What a run hands on: the catalog, the data card and the map."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+
+from minetrace.core.grid import Rect
+from minetrace.flow.plan import Job, Place
+from minetrace.flow.readers import CompositeReader
+from minetrace.flow.report import versions
+from minetrace.flow.summary import Summary
+from minetrace.publish.catalog import write_catalog
+from minetrace.publish.datacard import DataCard, SourceRead, write_datacard
+from minetrace.publish.map import write_map
+from minetrace.publish.picture import Picture
+from minetrace.publish.pictures import Sight, pictures
+
+
+def deliver(job: Job, panel: gpd.GeoDataFrame, summary: Summary) -> None:
+    """Write catalog, data card and map into the run folder."""
+    run, study = job.run, job.study
+    title = study.publish.title or study.name
+    sources = [_read(job, number) for number in range(len(job.sources))]
+    write_catalog(
+        run, job.keys(), name=study.name, title=title,
+        description=f"Mines of {title}, {job.periods[0].label} to {job.periods[-1].label}, "
+        f"mapped with the model {summary.model}; see datacard.md.",
+    )  # fmt: skip
+    write_datacard(run.root, _card(job, summary, title, sources))
+    write_map(
+        run.map, title=title, panel=panel, periods=job.periods, pictures=_pictures(job),
+        region=job.region.geometry, provenance=_provenance(job, sources), summary=summary.rows(),
+    )  # fmt: skip
+
+
+def _card(job: Job, summary: Summary, title: str, sources: list[SourceRead]) -> DataCard:
+    study, composite = job.study, job.study.composite
+    looks = "look" if composite.min_looks == 1 else "looks"
+    return DataCard(
+        title=title, region=job.region.geometry, periods=job.periods, rows=summary.rows(),
+        sites=summary.sites, extent=job.extent, sources=sources, model=job.scorer.card,
+        threshold=job.threshold,
+        composite=f"{composite.method}, at least {composite.min_looks} clear {looks}",
+        crs=[place.grid.crs for place in job.places],
+        resolution_m=job.places[0].grid.resolution_m,
+        delineated_by=job.delineator.card.name if job.delineator else None,
+        rules={**study.vectors.model_dump(exclude_none=True), **study.panel.model_dump()},
+        failed=[(str(key), reason) for key, reason in summary.failed], versions=versions(),
+    )  # fmt: skip
+
+
+def _read(job: Job, number: int) -> SourceRead:
+    """A source as it was read: the scenes that touch the region in one of the periods."""
+    study = job.study.sources[number]
+    scenes = {
+        look.scene.id: look.scene.day
+        for place in job.places for looks in place.looks.values()
+        for look in looks if look.source == number
+    }  # fmt: skip
+    path = study.path[0].parent if isinstance(study.path, tuple) else study.path
+    days = sorted(scenes.values())
+    return SourceRead(
+        path.name, len(scenes), days[0] if days else None, days[-1] if days else None,
+        study.licence, study.attribution,
+    )  # fmt: skip
+
+
+def _provenance(job: Job, sources: list[SourceRead]) -> dict[str, str]:
+    told = {
+        "model": job.scorer.card.name,
+        "outlines": f"score at least {job.threshold:g}",
+        "composite": job.study.composite.method,
+        "imagery": "; ".join(f"{s.name}, {s.looks} scenes" for s in sources),
+        "minetrace": versions()["minetrace"],
+    }
+    credit = "; ".join(dict.fromkeys(s.attribution for s in sources if s.attribution))
+    return {**told, "attribution": credit} if credit else told
+
+
+def _pictures(job: Job) -> dict[str, list[Picture]]:
+    sights = (
+        Sight(period.label, place.grid, _frames(place), CompositeReader.of(job, index, number))
+        for index, period in enumerate(job.periods)
+        for number, place in enumerate(job.places)
+    )
+    return pictures(sights, max_px=job.study.publish.picture_px)
+
+
+def _frames(place: Place) -> list[Rect]:
+    """The tiles of the imagery, without the parts of them that lie outside it."""
+    around = place.imagery.rect
+    return [tile.rect & around for tile in place.imagery_tiles]
