@@ -245,9 +245,9 @@ def _row(row: Mapping[Any, Any], geometry: str) -> dict[str, Any]:
 
 
 def _names(parents: Any) -> list[str]:
-    """Site ids from a list, an array, or text with commas; nothing from a missing value."""
+    """Site ids from a list, an array, or text joined by ``;``; nothing from a missing value."""
     if isinstance(parents, str):
-        return [name.strip() for name in parents.split(",") if name.strip()]
+        return [name.strip() for name in parents.replace(",", ";").split(";") if name.strip()]
     return [str(name) for name in parents] if isinstance(parents, Iterable) else []
 
 

@@ -16,6 +16,7 @@ from rasterio.io import MemoryFile
 
 REFLECTANCE_SCALE = 1e-4
 WEBP_QUALITY = 82
+LOSSLESS_PX = 1 << 16  # pixels of a picture as small as this are seen one by one
 
 LonLat = tuple[float, float]
 Corners = tuple[LonLat, LonLat, LonLat, LonLat]
@@ -129,14 +130,20 @@ def true_colour(
     edges = [_edges(side, min(1.0, max_px / max(valid.shape))) for side in valid.shape]
     count = _block_sum(valid.astype(np.float32), *edges)
     whole = _block_sum(np.ones_like(valid, dtype=np.float32), *edges)
-    picture = np.empty((4, *count.shape), dtype=np.uint8)
-    for i, band in enumerate((red, green, blue)):
-        total = _block_sum(np.where(valid, band, 0).astype(np.float32), *edges)
-        mean = total / np.maximum(count, 1) * REFLECTANCE_SCALE
-        grey = np.clip((mean - stretch.low[i]) / (stretch.high[i] - stretch.low[i]), 0, 1)
-        picture[i] = np.round(255 * grey ** (1 / stretch.gamma))
-    picture[3] = np.where(count * 2 >= whole, 255, 0)
-    return _webp(picture)
+    mean = np.stack([
+        _block_sum(np.where(valid, band, 0).astype(np.float32), *edges) / np.maximum(count, 1)
+        for band in (red, green, blue)
+    ])  # fmt: skip
+    return webp(shade(mean, stretch), count * 2 >= whole)
+
+
+def shade(bands: NDArray[np.floating[Any]], stretch: Stretch) -> NDArray[np.uint8]:
+    """(3, h, w) reflectance x 10,000, red, green, blue, to grey values of a screen."""
+    low, high = (
+        np.array(end, dtype=np.float32)[:, None, None] for end in (stretch.low, stretch.high)
+    )
+    light = (bands * np.float32(REFLECTANCE_SCALE) - low) / (high - low)
+    return np.round(255 * np.clip(light, 0, 1) ** (1 / stretch.gamma)).astype(np.uint8)
 
 
 def _edges(side: int, share: float) -> NDArray[np.intp]:
@@ -153,8 +160,9 @@ def _block_sum(
     return np.asarray(np.add.reduceat(np.add.reduceat(band, rows, axis=0), cols, axis=1))
 
 
-def _webp(picture: NDArray[np.uint8]) -> bytes:
-    """(4, h, w) red, green, blue and alpha as WebP bytes."""
+def webp(colours: NDArray[np.uint8], visible: NDArray[np.bool_]) -> bytes:
+    """(3, h, w) red, green, blue as WebP bytes, transparent where not ``visible`` (h, w)."""
+    picture = np.concatenate([colours, np.where(visible, 255, 0).astype(np.uint8)[None]])
     profile: dict[str, Any] = {
         "driver": "WEBP",
         "count": 4,
@@ -163,6 +171,7 @@ def _webp(picture: NDArray[np.uint8]) -> bytes:
         "dtype": "uint8",
         "transform": Affine.scale(2, -2),  # any, to keep GDAL quiet: the corners place it
         "QUALITY": WEBP_QUALITY,
+        "LOSSLESS": str(visible.size <= LOSSLESS_PX),
     }
     with MemoryFile(ext=".webp") as memory:
         with memory.open(**profile) as image:
