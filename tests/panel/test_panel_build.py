@@ -184,7 +184,7 @@ def test_summary_counts_what_is_there_and_what_nobody_saw() -> None:
 
 
 @pytest.mark.parametrize("year", [2019, 2021])
-def test_on_cloudy_years_of_published_outlines(shared_data, year) -> None:  # type: ignore[no-untyped-def]
+def test_on_published_outlines_every_one_is_one_row(shared_data, year) -> None:  # type: ignore[no-untyped-def]
     folder = shared_data / "amw-tallies"
     plan = {}
     for when in (year, year + 1):
