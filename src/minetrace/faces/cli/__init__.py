@@ -10,7 +10,7 @@ import typer
 from minetrace.errors import MinetraceError
 from minetrace.faces.cli import demo, init, run, status
 
-MANUAL = """
+MANUAL = """\
 Maps of mining through time: point it at a region and some years, and get mine outlines that keep
 their identity from year to year, hectares, and a map to look at and hand on.
 
@@ -22,13 +22,11 @@ again.
 
 First steps:
 
-  minetrace demo                       see it work on a made-up country, offline
-
-  minetrace init study.yaml            write a study to edit: region, years, imagery
-
-  minetrace run study.yaml             walk the whole way
-
-  minetrace status runs/NAME           how far a run is, and what failed
+\b
+  minetrace demo              see it work on a made-up country, offline
+  minetrace init study.yaml   write a study to edit: region, years, imagery
+  minetrace run study.yaml    walk the whole way
+  minetrace status runs/NAME  how far a run is, and what failed
 
 Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
 130 stopped by you.

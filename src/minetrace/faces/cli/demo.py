@@ -13,7 +13,9 @@ def command(
     size: int = typer.Option(1024, min=256, help="Side of the country in 10 m pixels."),
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core."),
 ) -> None:
-    """Make a small country with mines, clouds and a year nobody saw, and map its mines.
+    """Map the mines of a made-up country, offline.
+
+    It has rivers, towns, mines that come and go, clouds, and a year that nobody saw.
 
     Example:  minetrace demo
     """

@@ -40,7 +40,7 @@ def command(
     schema: bool = typer.Option(False, "--schema", help="Print the JSON schema instead."),
     force: bool = typer.Option(False, "--force", help="Replace a file that is there."),
 ) -> None:
-    """Write a study to edit, or print the schema of all that a study can say.
+    """Write a study to edit, or print its schema.
 
     Example:  minetrace init study.yaml
     """

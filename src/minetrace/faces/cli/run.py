@@ -20,7 +20,9 @@ def command(
     quiet: bool = typer.Option(False, help="No progress, only the summary."),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
 ) -> None:
-    """Make the map of a study, or go on with it where it stopped.
+    """Make the map of a study, or go on with it.
+
+    A run that was stopped goes on where it was; nothing that is done is done again.
 
     Example:  minetrace run study.yaml
 

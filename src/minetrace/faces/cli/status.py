@@ -11,7 +11,7 @@ def command(
     out: Path = typer.Argument(..., help="The run folder."),
     as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
 ) -> None:
-    """Say what of a run is done, what failed and why, and what is missing.
+    """Say what of a run is done, failed or missing.
 
     Example:  minetrace status runs/demo
     """
