@@ -1,0 +1,174 @@
+"""Imagery that lies in files: GeoTIFF, COG and VRT, one file a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from minetrace.core.bands import nearest
+from minetrace.core.grid import Grid, Rect
+from minetrace.core.raster import NODATA, Raster
+from minetrace.errors import BandError
+from minetrace.sources import aligned, place, warp
+from minetrace.sources.bands import BandSpec
+from minetrace.sources.image import Image
+from minetrace.sources.inspection import inspect
+from minetrace.sources.masks import dilate, dilation_px
+from minetrace.sources.options import FileOptions, as_json
+from minetrace.sources.paths import imagery_files
+from minetrace.sources.source import Scene
+
+__all__ = ["BandSpec", "FileOptions", "FileSource"]
+
+READ_RECIPE = 1  # changes whenever the same file and options would give other pixels
+
+
+class FileSource:
+    """A folder, a list or a pattern of raster files, each one a scene.
+
+    Every file is looked at once, at the start; after that pixels are read window by window. A
+    copy sent to another process opens its own handles; one process keeps at most 32 open.
+
+    Raises:
+        MissingFileError: the path names nothing.
+        RasterError: a file cannot be opened, or has no CRS.
+        BandError: a band is not there, or the files do not have the same bands.
+        RadiometryError: what a file's counts mean would be a guess.
+        StudyError: a file's date cannot be found.
+    """
+
+    def __init__(self, options: FileOptions) -> None:
+        self.options = options
+        images = [inspect(path, options) for path in imagery_files(options.path)]
+        _refuse_mixture(images)
+        self._images = dict(sorted(_by_scene(images).items(), key=lambda item: _order(item[0])))
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Common names of the bands that every file has, in the order of the first."""
+        return tuple(self._first.bands)
+
+    @property
+    def resolution_m(self) -> float:
+        """Side of the finest pixel of all files, metres on the ground."""
+        return min(image.resolution_m for image in self._images.values())
+
+    @property
+    def crs(self) -> str:
+        """CRS of the first file; others may differ."""
+        return self._first.crs
+
+    @property
+    def _first(self) -> Image:
+        return next(iter(self._images.values()))
+
+    def scenes(self) -> tuple[Scene, ...]:
+        """One scene a file, ordered by day, then by id."""
+        return tuple(self._images)
+
+    def footprint(self, scene: Scene) -> BaseGeometry:
+        """The file's frame, EPSG:4326."""
+        return place.footprint(self._images[scene])
+
+    def read(self, scene: Scene, bands: Sequence[str], grid: Grid, rect: Rect) -> Raster:
+        """Pixels of a file on a rectangle of a grid; see ``Source.read``.
+
+        A file whose pixels are the grid's is read as it is; any other is warped once, bilinearly,
+        or averaged on a coarser grid.
+
+        Raises:
+            BandError: a band is not there.
+            ReadFailedError: the file cannot be read, for example because it is cut short.
+        """
+        image = self._images[scene]
+        self._refuse_unknown(bands)
+        pixels, valid = self._pixels(image, bands, grid, rect)
+        margin = dilation_px(self._dilate_m, grid.resolution_m)
+        if margin and image.mask is not None and valid.any():
+            wide = rect.expand(margin)
+            spread = dilate(_spread(image, grid, wide), self._dilate_m / grid.resolution_m)
+            valid &= ~spread[rect.within(wide)]
+        pixels[:, ~valid] = NODATA
+        return Raster(tuple(bands), pixels, valid, grid.geobox(rect))
+
+    def signature(self, scene: Scene) -> dict[str, Any]:
+        """Name, bytes and time of change of the scene's files, and how their counts are read."""
+        image = self._images[scene]
+        return {
+            "recipe": READ_RECIPE,
+            "name": image.path.name,
+            "files": [list(part) for part in image.parts],
+            "bands": {
+                name: [b.index, b.nodata, b.radiometry.scale, b.radiometry.offset]
+                for name, b in image.bands.items()
+            },
+            "mask": [image.mask.index, as_json(image.mask.options)] if image.mask else None,
+        }
+
+    @property
+    def _dilate_m(self) -> float:
+        return self.options.mask.dilate_m if self.options.mask else 0.0
+
+    def _pixels(
+        self, image: Image, bands: Sequence[str], grid: Grid, rect: Rect
+    ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+        on_lattice = place.lattice_rect(image, grid)
+        if on_lattice is not None:
+            return aligned.read_pixels(image, on_lattice, bands, rect)
+        return warp.read_pixels(image, bands, grid, rect)
+
+    def _refuse_unknown(self, bands: Sequence[str]) -> None:
+        missing = [band for band in bands if band not in self._first.bands]
+        if missing:
+            hint = nearest(missing[0], self.bands)
+            raise BandError(
+                f"no band {', '.join(missing)} in the imagery ({self._first.path.name} has "
+                f"{', '.join(self.bands)})" + (f"; did you mean {hint}?" if hint else "")
+            )
+
+
+def _spread(image: Image, grid: Grid, rect: Rect) -> NDArray[np.bool_]:
+    on_lattice = place.lattice_rect(image, grid)
+    if on_lattice is not None:
+        return aligned.read_spread(image, on_lattice, rect)
+    return warp.read_spread(image, grid, rect)
+
+
+def _order(scene: Scene) -> tuple[Any, str]:
+    return scene.day, scene.id
+
+
+def _by_scene(images: Sequence[Image]) -> dict[Scene, Image]:
+    """Scenes named after their files; after the folder too where two files share a name."""
+    names = [image.path.name for image in images]
+    found: dict[Scene, Image] = {}
+    for image, name in zip(images, names, strict=True):
+        several = names.count(name) > 1
+        scene_id = f"{image.path.parent.name}/{name}" if several else name
+        while Scene(scene_id, image.day) in found:
+            scene_id += "+"
+        found[Scene(scene_id, image.day)] = image
+    return found
+
+
+def _refuse_mixture(images: Sequence[Image]) -> None:
+    """Refuse files with other bands, or another mask, than the first."""
+    first = images[0]
+    for image in images[1:]:
+        if set(image.bands) != set(first.bands):
+            raise BandError(
+                f"{image.path.name} has the bands {', '.join(image.bands)}, "
+                f"{first.path.name} has {', '.join(first.bands)}: give each kind of file a source "
+                "of its own (sources.path can be a pattern such as folder/*_image.tif), or name "
+                "the bands that they share in sources.bands"
+            )
+        if (image.mask is None) != (first.mask is None):
+            has, lacks = (image, first) if first.mask is None else (first, image)
+            raise BandError(
+                f"{has.path.name} has a mask band and {lacks.path.name} has none: give each kind "
+                "of file a source of its own, or say sources.mask: {kind: none}"
+            )
