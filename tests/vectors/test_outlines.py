@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -299,6 +300,22 @@ def test_two_processes_give_the_same_outlines() -> None:
     with ProcessPoolExecutor(2) as pool:
         parallel = outlines(tiles, source, GRID, rules, "mined", map=pool.map)
     same(parallel, outlines([source.rect], source, GRID, rules, "mined"))
+
+
+def test_cleared_forest_of_madre_de_dios_has_no_seams(shared_data: Path) -> None:
+    path = sorted((shared_data / "madre-de-dios").glob("*2018*.tif"))[0]
+    with rasterio.open(path) as file:
+        cover, nodata = file.read(1), file.nodata
+    looked = cover != nodata
+    bare = np.clip(100 - np.where(looked, cover, 0), 0, 100) * 100
+    source = raster(np.where(looked, bare, NOT_LOOKED))
+    rules = OutlineRules(threshold=0.4)
+    tiles = [block & source.rect for block in source.rect.blocks(128)]
+    found = outlines(tiles, source, GRID, rules, "mined")
+    assert len(found) > 100
+    assert wkb(found.geometry) == wkb(by_gdal(source, 4_000))
+    pixels = ((source.detect >= 4_000) & looked).sum()
+    assert shapely.area(found.geometry).sum() == pixels * 100
 
 
 def test_tiles_that_overlap_are_refused() -> None:

@@ -130,3 +130,5 @@ def test_zones_that_found_nothing_are_no_error() -> None:
     some = zone(blob(-72.5, LAT, 0.01), "EPSG:32718", 7_000)
     assert len(unite_zones([(nothing, EAST)])) == 0
     assert len(unite_zones([(some, WEST), (nothing, EAST)])) == 1
+    with pytest.raises(ValueError, match="at least one zone"):
+        unite_zones([])

@@ -60,6 +60,10 @@ class Runs:
         """(2 n,) first column of each run and the column after its last."""
         return self.at - (self.row + 1) * self.stride
 
+    def pixel_east(self, at: Ints) -> NDArray[np.bool_]:
+        """The mask east of addresses into ``edge``."""
+        return np.asarray(self.mask.ravel()[at + at // self.stride + 1])  # one wider than edge
+
     @property
     def length(self) -> Ints:
         """(n,) pixels in each run."""

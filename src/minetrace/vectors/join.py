@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minetrace.vectors.components import Ints, unite
+from minetrace.vectors.pieces import Chains, Tallies, Traced
 from minetrace.vectors.rings import (
     EAST,
     NORTH,
@@ -25,7 +26,6 @@ from minetrace.vectors.rings import (
     offsets_of,
     spread,
 )  # fmt: skip
-from minetrace.vectors.trace import Chains, Tallies, Traced
 
 _STEP = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])  # columns and rows, by direction
 _CORNER = {NORTH: (0, 0), EAST: (1, 0), SOUTH: (1, 1), WEST: (0, 1)}  # where a side begins

@@ -35,6 +35,8 @@ def unite_zones(parts: Sequence[tuple[Footprints, Polygon | None]]) -> Footprint
     Raises:
         ValueError: no parts, or parts of different extent or columns.
     """
+    if not parts:
+        raise ValueError("unite_zones: no parts; give the outlines of at least one zone")
     cut = [_cut(found, strip) for found, strip in parts]
     pieces = Footprints.concat([found for found, _ in cut])
     zone = np.repeat(np.arange(len(cut)), [len(found) for found, _ in cut])
