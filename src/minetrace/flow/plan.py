@@ -21,9 +21,11 @@ from minetrace.flow.study import SourceStudy, Study
 from minetrace.predict.bands import resolve
 from minetrace.predict.onnx import OnnxScorer
 from minetrace.predict.spectral import Spectral
+from minetrace.sources.bands import BandSpec
 from minetrace.sources.dates import DateOptions
-from minetrace.sources.files import BandSpec, FileOptions, FileSource
+from minetrace.sources.files import FileSource
 from minetrace.sources.masks import MaskOptions
+from minetrace.sources.options import FileOptions
 from minetrace.sources.source import Scene, Source
 from minetrace.store.outlines import read_region
 from minetrace.store.run_folder import Key, RunFolder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -77,6 +77,7 @@ def run(
             panel = walk.panel()
             summary = walk.publish(panel)
             attempt.end("done")
+            summary = replace(summary, seconds=attempt.seconds)
         except KeyboardInterrupt as error:
             attempt.end("stopped")
             raise InterruptedRunError(

@@ -111,6 +111,7 @@ class MaskStudy(_Closed):
     kind: Literal["none", "scl", "qa_pixel", "band", "alpha"] = "none"
     band: str | int | None = Field(None, description="name or position of the mask band")
     keep: tuple[int, ...] | None = Field(None, description="values (scl, band) that are clear")
+    drop: tuple[int, ...] | None = Field(None, description="values, or qa_pixel bits, that are not")
     dilate_m: float = Field(0.0, ge=0, description="grow what is masked by so many metres")
 
 
