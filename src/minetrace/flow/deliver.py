@@ -57,7 +57,7 @@ def _read(job: Job, number: int) -> SourceRead:
         for place in job.places for looks in place.looks.values()
         for look in looks if look.source == number
     }  # fmt: skip
-    path = study.path[0].parent if isinstance(study.path, tuple) else study.path
+    path = study.path[0] if len(study.path) == 1 else study.path[0].parent
     days = sorted(scenes.values())
     return SourceRead(
         path.name, len(scenes), days[0] if days else None, days[-1] if days else None,

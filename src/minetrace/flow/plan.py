@@ -225,9 +225,7 @@ def _box(bounds: tuple[float, float, float, float]) -> str:
 
 def _source(study: SourceStudy) -> Source:
     bands = {
-        name: BandSpec(name=spec) if isinstance(spec, str)
-        else BandSpec(index=spec) if isinstance(spec, int)
-        else BandSpec(name=spec.name, index=spec.index, scale=spec.scale, offset=spec.offset)
+        name: BandSpec(name=spec.name, index=spec.index, scale=spec.scale, offset=spec.offset)
         for name, spec in (study.bands or {}).items()
     }  # fmt: skip
     date = DateOptions(**study.date.model_dump()) if study.date else DateOptions()

@@ -42,7 +42,13 @@ def _resolve(value: Any, info: ValidationInfo) -> Any:
     return Path(os.path.normpath(Path(base or Path.cwd()) / text))
 
 
+def _resolve_all(value: Any, info: ValidationInfo) -> Any:
+    listed = value if isinstance(value, list | tuple) else [value]
+    return tuple(_resolve(entry, info) for entry in listed)
+
+
 FilePath = Annotated[Path, BeforeValidator(_resolve)]
+FilePaths = Annotated[tuple[Path, ...], BeforeValidator(_resolve_all)]
 
 
 class _Closed(BaseModel):
@@ -115,12 +121,23 @@ class MaskStudy(_Closed):
     dilate_m: float = Field(0.0, ge=0, description="grow what is masked by so many metres")
 
 
+def _spell_bands(value: Any) -> Any:
+    """``{red: B04}`` and ``{red: 3}`` are short for a name and a position."""
+    if not isinstance(value, Mapping):
+        return value
+    kinds = {str: "name", int: "index"}
+    return {
+        band: {kinds[type(spec)]: spec} if type(spec) in kinds else spec
+        for band, spec in value.items()
+    }
+
+
 class SourceStudy(_Closed):
     """Where pixels come from."""
 
     kind: Literal["files"] = "files"
-    path: FilePath | tuple[FilePath, ...]
-    bands: Mapping[str, BandStudy | str | int] | None = Field(
+    path: FilePaths = Field(description="a folder of GeoTIFFs, a file, a pattern, or a list")
+    bands: Annotated[Mapping[str, BandStudy], BeforeValidator(_spell_bands)] | None = Field(
         None, description="common name: {name | index, scale, offset}; default: descriptions"
     )
     scale: float | None = Field(None, description="for all bands without one of their own")
@@ -306,7 +323,8 @@ def _explain(error: ValidationError) -> str:
     # an unknown key says more than the ten complaints that follow from it
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
-    place = ".".join(str(part) for part in first["loc"] if not str(part).endswith("Study"))
+    place = ".".join(str(part) for part in first["loc"] if str(part).isidentifier() or
+                     isinstance(part, int))  # fmt: skip
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"][:-1])
         hint = nearest(str(first["loc"][-1]), known)
