@@ -12,11 +12,11 @@ from minetrace.errors import StudyError
 
 MaskKind = Literal["none", "scl", "qa_pixel", "band", "alpha"]
 
-# Sen2Cor scene classes. Kept: vegetation, bare soil, water, unclassified. Not kept: 2, dark ground,
-# which is mostly shadow that the shadow class missed (it holds pit walls and wet coal too, so name
-# it in keep where ground is dark), and 11, snow, which is ground to some users.
+# Sen2Cor scene classes. Kept: dark ground, vegetation, bare soil, water, unclassified. Class 2, dark
+# ground, is kept because flooded pits are in it on their clearest dates: without it only hazy looks
+# at them are left, and their composites turn bright. Not kept: 11, snow; name it in keep if wanted.
 SCL_NODATA = 0
-SCL_KEEP = (4, 5, 6, 7)
+SCL_KEEP = (2, 4, 5, 6, 7)
 SCL_SPREAD = (3, 8, 9, 10)  # shadow, cloud, thin cirrus: their edges are missed, so they are grown
 
 # Landsat Collection 2 QA_PIXEL bits: fill, dilated cloud, cirrus, cloud, cloud shadow; 5 is snow
