@@ -1,0 +1,174 @@
+"""Scoring with ONNX Runtime, the reference executor: fp32, CPU, one thread."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from minetrace.core.model import ModelCard
+from minetrace.errors import ModelError
+from minetrace.predict.model_file import ONNX, read_model, write_model
+
+__all__ = ["OnnxScorer", "write_model"]
+
+INPUT, OUTPUTS = "image", ("logits", "probability")
+_ORT_ERRORS = (
+    ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf, ort_errors.NotImplemented, ort_errors.NoModel,
+    ort_errors.RuntimeException,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OnnxScorer:
+    """A model file and, in each process that uses it, a session.
+
+    Pickles as its path; the file is read and checked again where it is unpickled and used.
+
+    Attributes:
+        path: the model folder or zip.
+        card: what it says of itself.
+        threads: intra-op threads; equal scores are promised for 1.
+    """
+
+    path: Path
+    card: ModelCard
+    threads: int = 1
+    _sessions: list[Any] = field(default_factory=list, compare=False, repr=False)
+
+    @classmethod
+    def open(cls, path: str | Path, *, threads: int = 1) -> OnnxScorer:
+        """Open a model file and try it once.
+
+        Raises:
+            MissingFileError: the path or one of its files is not there.
+            ModelError: it was tampered with, is not ONNX, or does not do what its card says.
+        """
+        path = Path(path)
+        onnx, card = read_model(path)
+        session = _session(onnx, path, threads)
+        _check_ports(session, card, path)
+        scorer = cls(path, card, threads, [session])
+        scorer._try()
+        return scorer
+
+    def describe(self) -> dict[str, Any]:
+        """What ran, for the record of a run: equal scores are promised where all of it is equal."""
+        return {
+            "model": self.card.name, "sha256": self.card.sha256,
+            "runtime": "onnxruntime", "version": ort.__version__,
+            "providers": ["CPUExecutionProvider"], "threads": self.threads,
+            "machine": platform.machine(), "system": platform.system(),
+        }  # fmt: skip
+
+    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities of squares; see `Scorer`.
+
+        Raises:
+            ModelError: the runtime refuses the input.
+        """
+        session = self._session()
+        fixed = session.get_inputs()[0].shape[0]
+        parts = [image] if fixed != 1 else [image[i : i + 1] for i in range(len(image))]
+        try:
+            answers = [session.run(["probability"], {INPUT: part})[0] for part in parts]
+        except _ORT_ERRORS as error:
+            raise ModelError(
+                f"{self.path}: ONNX Runtime refuses an input of shape {image.shape} "
+                f"({_first_line(error)}); correct bands, window or call_px in its card"
+            ) from error
+        answer = np.concatenate(answers) if len(answers) > 1 else answers[0]
+        return _squared(np.asarray(answer, dtype=np.float32), self.card)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "card": self.card, "threads": self.threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in {**state, "_sessions": []}.items():
+            object.__setattr__(self, name, value)
+
+    def _session(self) -> Any:
+        if not self._sessions:
+            onnx, card = read_model(self.path)
+            if card.sha256 != self.card.sha256:
+                raise ModelError(
+                    f"{self.path}: the model was exchanged while it was in use; run again"
+                )
+            self._sessions.append(_session(onnx, self.path, self.threads))
+        return self._sessions[0]
+
+    def _try(self) -> None:
+        card = self.card
+        answer = self(np.zeros((1, len(card.bands), card.call_px, card.call_px), np.float32))
+        side = card.call_px if card.output == "pixels" else card.grid_side
+        expected = (1, len(card.classes), side, side)
+        if answer.shape != expected:
+            raise ModelError(
+                f"{self.path}: 'probability' has shape {answer.shape} for one call, the card "
+                f"promises {expected}; correct window, stride, call_px, classes or output there"
+            )
+
+
+def _session(onnx: bytes, path: Path, threads: int) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except _ORT_ERRORS as error:
+        raise ModelError(
+            f"{path}: {ONNX} cannot be loaded by ONNX Runtime {ort.__version__} "
+            f"({_first_line(error)}); export the model again"
+        ) from error
+
+
+def _check_ports(session: Any, card: ModelCard, path: Path) -> None:
+    ports = session.get_inputs()
+    wanted = [None, len(card.bands), card.call_px, card.call_px]
+    found = [(port.name, port.type, port.shape) for port in ports]
+    fits = (
+        len(ports) == 1 and ports[0].name == INPUT and ports[0].type == "tensor(float)"
+        and len(ports[0].shape) == 4 and ports[0].shape[0] in (None, 1, *_names(ports[0].shape))
+        and all(not isinstance(have, int) or want in (None, have)
+                for have, want in zip(ports[0].shape, wanted, strict=True))
+    )  # fmt: skip
+    if not fits:
+        raise ModelError(
+            f"{path}: takes {found}; it must take one float32 input {INPUT!r} of shape (n, "
+            f"{len(card.bands)}, {card.call_px}, {card.call_px}), n free or 1, for the bands "
+            f"{', '.join(card.bands)}"
+        )
+    missing = [name for name in OUTPUTS if name not in {o.name for o in session.get_outputs()}]
+    if missing:
+        raise ModelError(
+            f"{path}: has no output {missing[0]!r}, only "
+            f"{', '.join(o.name for o in session.get_outputs())}; export it with both "
+            "'logits' and 'probability'"
+        )
+
+
+def _names(shape: list[Any]) -> list[str]:
+    return [side for side in shape if isinstance(side, str)]
+
+
+def _squared(answer: NDArray[np.float32], card: ModelCard) -> NDArray[np.float32]:
+    """Give (n, classes) and (n, h, w) the two sides that they leave out."""
+    if answer.ndim == 2 and card.output == "patch" and card.grid_side == 1:
+        return answer[:, :, None, None]
+    if answer.ndim == 3 and len(card.classes) == 1:
+        return answer[:, None]
+    return answer
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200]
