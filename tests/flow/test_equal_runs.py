@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from minetrace.testing.world import World, world_study
-from results import assert_equal, leftovers
+from minetrace.testing.results import assert_equal, leftovers
 
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
