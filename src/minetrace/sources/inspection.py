@@ -13,7 +13,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from minetrace.errors import BandError, RadiometryError, RasterError, StudyError
+from minetrace.errors import BandError, MinetraceError, RasterError
 from minetrace.sources.bands import BandSpec, find_band, find_bands, mask_band
 from minetrace.sources.dates import acquired
 from minetrace.sources.image import Band, Image, MaskBand, open_raster
@@ -38,7 +38,7 @@ def inspect(path: Path, options: FileOptions) -> Image:
         with open_raster(path) as raster:
             return _inspect(path, raster, options)
     except (RasterioError, OSError) as error:
-        if isinstance(error, RasterError | BandError | RadiometryError):
+        if isinstance(error, MinetraceError):
             raise
         reason = " ".join(str(error.__cause__ or error).split())
         raise RasterError(
@@ -61,7 +61,7 @@ def _inspect(path: Path, raster: Any, options: FileOptions) -> Image:
     return Image(
         path=path, day=day, crs=crs, affine=affine, height=raster.height, width=raster.width,
         bands=bands, mask=mask, alpha=alpha, has_mask=_has_mask(raster),
-        resolution_m=ground_resolution_m(crs, affine, raster.height, raster.width),
+        resolution_m=ground_resolution_m(path, crs, affine, raster.height, raster.width),
         parts=_parts(path, raster),
     )  # fmt: skip
 
@@ -172,17 +172,21 @@ def _sample(raster: Any, index: int) -> Any:
     return values if nodata is None else values[values != nodata]
 
 
-def ground_resolution_m(crs: str, affine: Affine, height: int, width: int) -> float:
+def ground_resolution_m(path: Path, crs: str, affine: Affine, height: int, width: int) -> float:
     """Side of the middle pixel on the ground, metres: the square root of its two sides' product.
 
     A projection in metres that is true to within a percent there keeps its own round number.
     """
     col, row = width // 2, height // 2
-    corners = [affine * spot for spot in ((col, row), (col + 1, row), (col, row + 1))]
-    xs, ys = zip(*corners, strict=True)
+    spots = ((col, row), (col + 1, row), (col, row + 1))
+    xs = [affine.a * c + affine.b * r + affine.c for c, r in spots]
+    ys = [affine.d * c + affine.e * r + affine.f for c, r in spots]
     lon, lat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(xs, ys)
     if not np.isfinite([*lon, *lat]).all():
-        raise StudyError(f"pixel ({col}, {row}) at {corners[0]} in {crs} lies nowhere on Earth")
+        raise RasterError(
+            f"{path}: its middle, ({xs[0]:g}, {ys[0]:g}) in {crs}, lies nowhere on Earth; "
+            "is its CRS right?"
+        )
     _, _, across = _WGS84.inv(lon[0], lat[0], lon[1], lat[1])
     _, _, down = _WGS84.inv(lon[0], lat[0], lon[2], lat[2])
     ground = float(np.sqrt(across * down))

@@ -12,8 +12,8 @@ from minetrace.errors import StudyError
 
 MaskKind = Literal["none", "scl", "qa_pixel", "band", "alpha"]
 
-# Sen2Cor scene classes. Kept: dark ground, vegetation, bare soil, water, unclassified. Class 2, dark
-# ground, is kept because flooded pits are in it on their clearest dates: without it only hazy looks
+# Sen2Cor scene classes. Kept: dark ground, vegetation, bare soil, water, unclassified. Dark ground
+# is kept because flooded pits are in that class on their clearest dates: without it only hazy looks
 # at them are left, and their composites turn bright. Not kept: 11, snow; name it in keep if wanted.
 SCL_NODATA = 0
 SCL_KEEP = (2, 4, 5, 6, 7)
