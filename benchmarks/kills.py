@@ -19,9 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from minetrace.testing.world import make_world, world_study
+
 from minetrace.flow.study import Study
 from minetrace.testing.results import assert_equal, leftovers
-from minetrace.testing.world import make_world, world_study
 
 
 def main() -> None:
@@ -57,7 +58,7 @@ def main() -> None:
         subprocess.run(command(root, "killed"), check=True, stdout=subprocess.DEVNULL)
         assert_equal(root / "calm", root / "killed")
         left = leftovers(root / "killed")
-        print(f"calm run {calm_s:.1f} s; {kills} kills in {attempts} attempts ({finished} finished); "
+        print(f"calm run {calm_s:.1f} s; {kills} kills, {attempts} attempts, {finished} finished; "
               f"results equal; temporary files left: {len(left)}")  # fmt: skip
         assert not left
 
