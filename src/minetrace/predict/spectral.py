@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from minetrace.core.model import ModelCard
 from minetrace.errors import BandError
-from minetrace.predict.indices import FloatArray, bsi, mndwi, ndti, ndvi, ndwi, ramp
+from minetrace.predict.indices import (
+    FloatArray,
+    bsi,
+    mndwi,
+    ndti,
+    ndvi,
+    ndwi,
+    normalised_difference,
+    ramp,
+)
 
 WANTED = ("blue", "green", "red", "nir", "nir08", "swir16", "swir22")
 FOREST = {"blue": 0.03, "green": 0.05, "red": 0.03, "nir": 0.3, "nir08": 0.3,
@@ -66,39 +75,55 @@ def mined(bands: Mapping[str, FloatArray]) -> FloatArray:
     Args:
         bands: reflectance by common name, each (n, h, w).
     """
-    bare = bare_ground(bands)
-    pond = turbid_water(bands) * ramp(nearby(bare, CONTEXT), 0.03, 0.15)
-    return np.asarray(np.maximum(bare, pond))
+    bare, water = bare_ground(bands), open_water(bands)
+    beside, wet = nearby(bare, CONTEXT), nearby(water, CONTEXT)
+    pond = _all_of([water, turbid(bands) * ramp(beside, 0.03, 0.15)])
+    enclosed = _all_of([unvegetated(bands), ramp(beside, 0.2, 0.4)])
+    mostly_bare = ramp(beside / (beside + wet + np.float32(1e-6)), 0.25, 0.5)
+    return np.asarray(np.maximum(bare, np.minimum(np.maximum(pond, enclosed), mostly_bare)))
 
 
 def bare_ground(bands: Mapping[str, FloatArray]) -> FloatArray:
     """Bright mineral ground without plants or water, 0 to 1."""
     red, nir = bands["red"], _nir(bands)
     visible = bands.get("green", bands.get("blue", red))
-    score = ramp(red, 0.06, 0.14)
+    signs = [ramp(red, 0.03, 0.07), ramp(bands.get("blue", visible), 0.32, 0.24)]  # dark; cloud
     if nir is None:
-        return score * ramp((red - visible) / np.maximum(red + visible, 1e-3), 0.0, 0.12)
-    score = score * ramp(ndvi(nir, red), 0.36, 0.16) * ramp(nir, 0.08, 0.16)
-    if "swir16" in bands:
-        score = score * ramp(mndwi(visible, bands["swir16"]), 0.0, -0.25)
-        if "blue" in bands:
-            score = score * ramp(bsi(bands["blue"], red, nir, bands["swir16"]), -0.06, 0.08)
-    return np.asarray(score, dtype=np.float32)
-
-
-def turbid_water(bands: Mapping[str, FloatArray]) -> FloatArray:
-    """Water that carries sediment, 0 to 1; 0 without an infrared band to tell water by."""
-    red, nir = bands["red"], _nir(bands)
-    visible = bands.get("green", bands.get("blue", red))
-    if "swir16" in bands:
-        water = ramp(mndwi(visible, bands["swir16"]), 0.0, 0.25)
-    elif nir is not None:
-        water = ramp(ndwi(visible, nir), 0.0, 0.2)
+        signs.append(ramp(normalised_difference(red, visible), 0.0, 0.12))
     else:
-        return np.zeros_like(red)
-    return np.asarray(
-        water * ramp(ndti(red, visible), -0.15, 0.05) * ramp(red, 0.05, 0.1), dtype=np.float32
-    )
+        signs += [unvegetated(bands), ramp(nir, 0.05, 0.1)]
+    if "swir16" in bands:
+        signs.append(ramp(mndwi(visible, bands["swir16"]), 0.0, -0.2))
+        if nir is not None and "blue" in bands:
+            signs.append(ramp(bsi(bands["blue"], red, nir, bands["swir16"]), -0.06, 0.1))
+    return _all_of(signs)
+
+
+def unvegetated(bands: Mapping[str, FloatArray]) -> FloatArray:
+    """Ground without plants, lit or not, 0 to 1; 0 everywhere without near infrared."""
+    nir = _nir(bands)
+    return np.zeros_like(bands["red"]) if nir is None else ramp(ndvi(nir, bands["red"]), 0.36, 0.16)
+
+
+def open_water(bands: Mapping[str, FloatArray]) -> FloatArray:
+    """Water, clear or not, 0 to 1; 0 everywhere without an infrared band to tell it by."""
+    nir, visible = _nir(bands), bands.get("green", bands.get("blue", bands["red"]))
+    if "swir16" in bands:
+        return ramp(mndwi(visible, bands["swir16"]), -0.1, 0.15)
+    if nir is not None:
+        return ramp(ndwi(visible, nir), 0.0, 0.2)
+    return np.zeros_like(visible)
+
+
+def turbid(bands: Mapping[str, FloatArray]) -> FloatArray:
+    """How laden with sediment it is if it is water, 0 to 1."""
+    red, visible = bands["red"], bands.get("green", bands.get("blue", bands["red"]))
+    return _all_of([ramp(ndti(red, visible), -0.15, 0.05), ramp(red, 0.04, 0.08)])
+
+
+def _all_of(signs: Sequence[FloatArray]) -> FloatArray:
+    """The weakest of several signs: a soft "and"."""
+    return np.asarray(np.minimum.reduce(signs), dtype=np.float32)
 
 
 def nearby(share: FloatArray, reach_px: int) -> FloatArray:
