@@ -34,8 +34,11 @@ def main() -> None:
     for dates, share in ((4, 1), (12, 1), (40, 4), (200, 32)):
         rows = max(STRIP_ROWS, side // share)
         slow, fast, equal = measure(dates, bands, rows, side, masked, rounds)
-        print(f"{dates:6} {slow * side / rows:12.2f} {fast * side / rows:10.2f} "
-              f"{slow / fast:6.1f}  {equal}" + ("" if share == 1 else f"  (1/{share} of the rows)"))  # fmt: skip
+        part = "" if share == 1 else f"  (1/{share} of the rows)"
+        scale = side / rows
+        print(
+            f"{dates:6} {slow * scale:12.2f} {fast * scale:10.2f} {slow / fast:6.1f}  {equal}{part}"
+        )
         assert equal, "the medians differ"
         if dates == 12:
             assert slow / fast >= TARGET, f"below {TARGET} times"
