@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import Transformer
 from rasterio.warp import Resampling, reproject
 from scene_files import CORNER, UTM, degrees_affine, ground, write_scene
 
@@ -134,3 +136,27 @@ def whole(wide_scene: FileSource) -> tuple[np.ndarray, np.ndarray]:
     look = wide_scene.read(wide_scene.scenes()[0], wide_scene.bands, GRID, outer)
     assert 0.1 < look.valid.mean() < 0.7
     return look.pixels, look.valid
+
+
+def test_a_scene_across_the_180th_meridian(tmp_path: Path) -> None:
+    """Its footprint is two narrow parts, and either zone's grid shows it."""
+    y, x = np.mgrid[0:90, 0:110]
+    plane = (1000 + 10 * x + 20 * y).astype(np.uint16)[None]
+    to = Transformer.from_crs("EPSG:4326", "EPSG:32760", always_xy=True)
+    left, top = (round(v, -1) for v in to.transform(179.995, -17.0))
+    write_scene(tmp_path / "a_20190101.tif", plane, crs="EPSG:32760", names=["red"],
+                affine=Affine(10, 0, left, 0, -10, top))  # fmt: skip
+    source = FileSource(FileOptions(tmp_path))
+    parts = shapely.get_parts(source.footprint(source.scenes()[0]))
+    assert len(parts) == 2
+    assert all(part.bounds[2] - part.bounds[0] < 0.02 for part in parts)
+    seen = []
+    for zone in ("EPSG:32760", "EPSG:32701"):
+        grid = Grid(zone, 10.0)
+        across = Transformer.from_crs("EPSG:32760", zone, always_xy=True)
+        east, north = across.transform(left + 550, top - 450)
+        rect = grid.rect((east - 800, north - 800, east + 800, north + 800))
+        _, valid = read(tmp_path, grid, rect)
+        seen.append(valid.sum())
+    assert seen[0] == 90 * 110
+    assert abs(seen[1] / seen[0] - 1) < 0.02
