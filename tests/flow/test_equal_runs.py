@@ -33,6 +33,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     write_unet(folder / "unet", window=64, stride=48)
     return {
         "spectral": {"model": {"name": "spectral"}},
+        "clearest": {"model": {"name": "spectral"}, "composite": {"method": "clearest"}},
         "patch": {"model": {"path": str(folder / "patch"), "statistics": ["std"]}},
         "delineated": {"model": {"path": str(folder / "patch")}, "delineate": True},
         "unet": {"model": {"path": str(folder / "unet")}},
@@ -46,7 +47,7 @@ def study(world: World, **changes: Any) -> Study:
     return Study.of({**base, **changes})
 
 
-@pytest.mark.parametrize("kind", ["spectral", "patch", "delineated", "unet"])
+@pytest.mark.parametrize("kind", ["spectral", "clearest", "patch", "delineated", "unet"])
 def test_tile_sizes_and_workers_change_nothing(
     kind: str, world: World, models: Models, tmp_path: Path
 ) -> None:

@@ -36,8 +36,8 @@ MASK_NAMES = {"scl": "scl", "qa_pixel": "qa_pixel", "qa": "qa_pixel"}
 def common_name(name: str) -> str | None:
     """The common name that a band description stands for, or None.
 
-    Sentinel-2 identifiers are two digits (``B04``), Landsat 8 and 9 one (``B4``), so the
-    two never collide; the case does not matter.
+    Sentinel-2 identifiers have two digits (``B04``), Landsat 8 and 9 as many as they need (``B4``,
+    ``B10``); what both could mean is read as Sentinel-2. The case does not matter.
     """
     word = name.strip()
     if word.lower() in COMMON_NAMES:

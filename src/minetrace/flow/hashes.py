@@ -9,6 +9,7 @@ from typing import Any
 import shapely
 from shapely.geometry import box
 
+from minetrace.composites.methods import CHOICE_PX
 from minetrace.core.grid import Rect, Tile
 from minetrace.core.provenance import fingerprint
 from minetrace.core.region import Coverage
@@ -23,7 +24,8 @@ PANEL_RECIPE = 1
 def composite_hash(job: Job, period: int, place: Place, tile: Tile) -> str:
     """Everything that the composite of a tile is made from."""
     span = job.periods[period]
-    looks = [k for k in place.looks[span.label] if not (k.rect & tile.rect).empty]
+    blocks = tile.rect.snapped(CHOICE_PX)
+    looks = [k for k in place.looks[span.label] if not (k.rect & blocks).empty]
     return fingerprint({
         "recipe": COMPOSITE_RECIPE,
         "bands": job.bands,

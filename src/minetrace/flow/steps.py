@@ -142,9 +142,10 @@ class _Walk:
         """Outlines to sites with an identity."""
         run, key = self.job.run, Key("panel.parquet")
         read_hash = hashes.panel_hash(self.job, self.ledger)
-        with self._timed("panel", 1, 0.0) as stage:
-            if self._is_done(key, read_hash) and self._is_done(Key("panel.gpkg"), read_hash):
-                stage.skipped = 1
+        done = self._is_done(key, read_hash) and self._is_done(Key("panel.gpkg"), read_hash)
+        with self._timed("panel", 0 if done else 1, 0.0) as stage:
+            stage.tasks, stage.skipped = int(not done), int(done)
+            if done:
                 return outlines.read_table(run.path(key))
             before = outlines.read_table(run.path(key)) if run.path(key).is_file() else None
             panel = build_panel(
@@ -172,7 +173,8 @@ class _Walk:
         for label, share in shares.items():
             if share == 0:
                 self.tell.warn(f"period {label}: nothing of the region was looked at")
-        with self._timed("publish", 1, 0.0):
+        with self._timed("publish", 1, 0.0) as stage:
+            stage.tasks = 1
             deliver(self.job, panel, summary)
         return summary
 

@@ -96,8 +96,10 @@ class Compose:
         pixels = np.full((len(job.bands) + 2, *tile.shape), NODATA, dtype=np.int16)
         pixels[-2] = 0
         period, bytes_read = job.periods[self.period], 0
-        looks = [k for k in place.looks[period.label] if not (k.rect & tile).empty]
-        whole = tile.snapped(CHOICE_PX)  # a tile may cut through blocks, a choice may not
+        blocks = tile.snapped(CHOICE_PX)
+        looks = [k for k in place.looks[period.label] if not (k.rect & blocks).empty]
+        # a tile may cut through blocks, a choice of date may not
+        whole = _around(wanted, tile).snapped(CHOICE_PX)
         for block in blocks_for_budget(len(looks), len(job.bands), whole, BLOCK_BUDGET):
             part = block & tile
             inside = wanted[part.within(tile)]
@@ -113,6 +115,17 @@ class Compose:
             for layer, values in zip(pixels[:, rows, cols], layers, strict=True):
                 layer[inside] = values[part.within(block)][inside]
         return pixels, bytes_read
+
+
+def _around(wanted: NDArray[np.bool_], rect: Rect) -> Rect:
+    """The part of a rectangle that holds every wanted pixel."""
+    rows, cols = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
+    if not len(rows):
+        return Rect(rect.row, rect.col, 0, 0)
+    return Rect.spanning(
+        rect.row + int(rows[0]), rect.col + int(cols[0]),
+        rect.row + int(rows[-1]) + 1, rect.col + int(cols[-1]) + 1,
+    )  # fmt: skip
 
 
 def _looks(

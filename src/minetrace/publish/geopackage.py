@@ -82,8 +82,18 @@ def _unions(panel: gpd.GeoDataFrame, sites: pd.Index) -> NDArray[np.object_]:
         known = ~shapely.is_missing(ground[site])
         ground[site[~known]] = shapes[~known]
         both = shapely.union(ground[site[known]], shapes[known], grid_size=GRAIN_DEG)
-        ground[site[known]] = both
+        ground[site[known]] = _surfaces(both)
     return ground
+
+
+def _surfaces(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Without the lines that are left where a sliver is narrower than the grain."""
+    mixed = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
+    for i in mixed:
+        parts = shapely.get_parts(shapes[i])
+        flat = shapely.get_dimensions(parts) == 2
+        shapes[i] = shapely.union_all(parts[flat], grid_size=GRAIN_DEG)
+    return shapes
 
 
 def _plain(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -60,8 +60,10 @@ def write_cog(
             if scales:
                 target.scales = tuple(scales)
             target.update_tags(**(tags or {}))
-        with memory.open() as source:
-            rasterio.shutil.copy(source, path, driver="COG", **options)
+        # made in memory, since GDAL does not say that a disk is full in words that can be known
+        with memory.open() as source, MemoryFile(ext=".tif") as made:
+            rasterio.shutil.copy(source, made.name, driver="COG", **options)
+            path.write_bytes(made.read())
 
 
 @lru_cache(maxsize=48)

@@ -49,8 +49,9 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
             _sync(part)
             part.replace(path)
         except BaseException as error:
+            full = _no_room(path.parent)  # before the half-written file makes room again
             part.unlink(missing_ok=True)
-            if _no_room(path.parent) and not isinstance(error, OSError):
+            if full and getattr(error, "errno", None) is None:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
             raise
         _sync(path.parent)

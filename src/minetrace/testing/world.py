@@ -22,7 +22,8 @@ from rasterio.transform import Affine
 from minetrace.errors import MissingFileError, StudyError
 from minetrace.testing.dates import BLIND_YEAR, scene_dates, weather_of
 from minetrace.testing.landscape import make_land
-from minetrace.testing.mines import Diggings, dig, paint_mines
+from minetrace.testing.mines import Diggings, dig
+from minetrace.testing.scars import paint_mines
 from minetrace.testing.reflectance import BANDS, endmembers
 from minetrace.testing.scenes import Camera, Ground, write_scene
 from minetrace.testing.seasons import paint_fields, paint_sandbanks

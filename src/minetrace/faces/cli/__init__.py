@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 
@@ -62,6 +63,15 @@ def main() -> None:
     except MinetraceError as error:
         typer.echo(f"minetrace: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if os.environ.get("MINETRACE_DEBUG"):
+            raise
+        typer.echo(
+            f"minetrace: this should not have happened ({type(error).__name__}: {error}); what is "
+            "done is kept. MINETRACE_DEBUG=1 shows where it was: please report that",
+            err=True,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("minetrace: stopped", err=True)
         sys.exit(130)

@@ -23,10 +23,10 @@ def command(
     from minetrace.flow.engine import cores
     from minetrace.flow.steps import run
     from minetrace.flow.study import Study
-    from minetrace.testing.world import make_world, world_study
+    from minetrace.testing.world import find_or_make_world, world_study
 
     bars = Bars()
     bars.note(f"making the country in {out / 'world'} ...")
-    world = make_world(out / "world", seed=seed, size_px=size)
+    world = find_or_make_world(out / "world", seed=seed, size_px=size)
     study = Study.of(world_study(world, name="demo"), base=out.resolve())
     show(run(study, out / "run", workers=workers or cores(), reporter=bars))

@@ -97,7 +97,7 @@ def show(summary: Summary, *, as_json: bool = False) -> None:
         return
     kind = "mined" if summary.extent == "mined" else "footprint"
     rows = [
-        (p.label, p.sites, f"{p.hectares:,.1f}" if p.looked_share else "not looked",
+        (p.label, p.sites, f"{p.hectares:,.1f}" if p.looked_share >= 0.005 else "not looked",
          f"{p.looked_share:.0%}") for p in summary.periods
     ]  # fmt: skip
     table(
