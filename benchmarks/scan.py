@@ -5,7 +5,7 @@
 A real-looking GeoTIFF is repeated by a VRT without taking disk. The bare model is the ONNX session
 alone, one thread, called with the same shapes, as often as the ground needs, on one prepared
 input; it is timed in turns with the units of the scan, since machines drift. A scan reads,
-scales, scores, blends and encodes; one worker, units of ``--unit`` pixels as a run has them.
+scales, scores, blends and encodes; one worker, units ``--unit`` pixels wide.
 
 Bars: peak memory at most 2 GB; output pixels per second at least 0.85 of the bare model's, on
 uncompressed and on zstd input (deflate is reported).
@@ -122,13 +122,11 @@ class PeakMemory:
             self.gb = max(self.gb, process.memory_info().rss / 2**30)
 
 
-def units(side: int, unit: int) -> list[list[Rect]]:
-    """Storage tiles by unit of work; the last ones are cut at the border."""
+def units(side: int, width: int) -> list[list[Rect]]:
+    """Storage tiles by unit of work: strips, since memory follows the width alone."""
     whole = Rect(0, 0, side, side)
-    return [
-        [t & whole for t in (u & whole).blocks(TILE_PX) if not (t & whole).empty]
-        for u in whole.blocks(unit)
-    ]
+    strips = [Rect(0, col, side, width) & whole for col in range(0, side, width)]
+    return [[tile & whole for tile in strip.blocks(TILE_PX)] for strip in strips]
 
 
 def calls_needed(scorer: OnnxScorer, tiles: list[Rect], side: int) -> int:
@@ -216,7 +214,7 @@ def measure(name: str, scorer: OnnxScorer, bands: int, side: int, given: argpars
     needed = calls_needed(scorer, [Rect(0, 0, side, side)], side)
     made = sum(calls_needed(scorer, tiles, side) for tiles in units(side, given.unit))
     print(f"{name}: {side} x {side} px, {bands} bands, calls of {lattice.call_px} px; "
-          f"the ground needs {needed} calls, units of {given.unit} px make {made} "
+          f"the ground needs {needed} calls, units {given.unit} px wide make {made} "
           f"({made / needed:.3f})", flush=True)  # fmt: skip
     good, patch = True, min(PATCH_PX, side)
     for kind in given.inputs:
@@ -244,7 +242,7 @@ def main() -> None:
         "--side", type=int, default=60_000, help="of the patch net's raster, px; 0 skips"
     )
     parser.add_argument("--unet-side", type=int, default=20_000, help="of the U-Net's, px; 0 skips")
-    parser.add_argument("--unit", type=int, default=16_384, help="of work, px")
+    parser.add_argument("--unit", type=int, default=16_384, help="width of a unit of work, px")
     parser.add_argument(
         "--bare-s", type=float, default=5.0, help="seconds a turn of the bare model"
     )

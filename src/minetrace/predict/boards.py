@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from minetrace.core.grid import Rect
 from minetrace.core.scores import encode
-from minetrace.predict.lattice import Lattice
+from minetrace.predict.lattice import Lattice, cell_sums
 from minetrace.predict.statistics import statistics_of
 
 UInt16Array = NDArray[np.uint16]
@@ -149,8 +149,7 @@ class PatchBoard:
         counted = counted & np.asarray(np.isfinite(probability).all(axis=0))
         values = np.where(counted, probability, np.float32(np.nan))
         self._place(self._scores[:, self._over :], values, col * side, self._cells.col - self._over)
-        cells = self._lattice.call_px // s
-        seen = np.asarray(valid.reshape(cells, s, cells, s).any(axis=(1, 3)))
+        seen = cell_sums(valid, s) > 0
         self._place(self._seen, seen, col * side, self._cells.col)
         self._filled = self._scores.shape[1]
 

@@ -66,9 +66,32 @@ class Lattice:
         """Numbers of the calls along one axis that touch the pixels ``[start, stop)``."""
         return range((start - self.call_px) // self.step + 1, (stop - 1) // self.step + 1)
 
+    def valid_pixels(self, valid: NDArray[np.bool_]) -> IntArray:
+        """How many pixels of each window of a call are valid: (side, side).
+
+        Args:
+            valid: (call_px, call_px).
+        """
+        if self.side == 1:
+            return np.full((1, 1), np.count_nonzero(valid), dtype=np.int64)
+        cells = cell_sums(valid, self.stride)
+        sums = np.zeros((len(cells) + 1, len(cells) + 1), dtype=np.int64)  # integral image
+        sums[1:, 1:] = cells.cumsum(axis=0).cumsum(axis=1)
+        k = self.window // self.stride
+        return sums[k:, k:] - sums[:-k, k:] - sums[k:, :-k] + sums[:-k, :-k]
+
     def ground(self, tile: Rect) -> Rect:
         """The pixels under the cells of a tile."""
         return tile.cells(self.cell_px).scaled(self.cell_px)
+
+
+def cell_sums(valid: NDArray[np.bool_], cell_px: int) -> IntArray:
+    """How many pixels of each cell are True: (n, n) from (n * cell_px, n * cell_px)."""
+    n = len(valid) // cell_px
+    if valid.all():
+        return np.full((n, n), cell_px**2, dtype=np.int64)
+    rows = valid.reshape(n, cell_px, -1).sum(axis=1, dtype=np.int64)
+    return np.asarray(rows.reshape(n, n, cell_px).sum(axis=2))
 
 
 @dataclass(frozen=True)

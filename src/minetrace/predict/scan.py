@@ -153,7 +153,7 @@ def _calls(card: ModelCard, plan: Plan, pixels: PixelRows) -> Iterator[_Call]:
         for col in cols:
             valid = np.zeros((lattice.call_px, lattice.call_px), bool)
             pixels.valid(lattice.call(row, int(col)), valid)
-            counted = valid_pixels(valid, lattice) >= need
+            counted = lattice.valid_pixels(valid) >= need
             if counted.any():
                 yield _Call(row, int(col), counted, valid)
 
@@ -174,21 +174,3 @@ def _ask(ask: Scorer, card: ModelCard, images: NDArray[np.float32]) -> NDArray[n
             f"{expected}; correct window, stride, call_px, classes or output in the card"
         )
     return answer
-
-
-def valid_pixels(valid: NDArray[np.bool_], lattice: Lattice) -> NDArray[np.int64]:
-    """How many pixels of each window of a call are valid: (side, side).
-
-    Args:
-        valid: (call_px, call_px).
-    """
-    side, s = lattice.side, lattice.stride
-    if side == 1:
-        return np.full((1, 1), np.count_nonzero(valid), dtype=np.int64)
-    if valid.all():
-        return np.full((side, side), lattice.window**2, dtype=np.int64)
-    n = len(valid) // s
-    sums = np.zeros((n + 1, n + 1), dtype=np.int64)  # integral image over cells of one stride
-    sums[1:, 1:] = valid.reshape(n, s, n, s).sum(axis=(1, 3)).cumsum(axis=0).cumsum(axis=1)
-    k = lattice.window // s
-    return sums[k:, k:] - sums[:-k, k:] - sums[k:, :-k] + sums[:-k, :-k]

@@ -51,14 +51,13 @@ def function_scorer(
         bands: STAC common names.
         window: side of the squares, pixels; what ``fn`` can see at once.
         stride: distance between squares; the window, if left out.
-        card: anything else that a `ModelCard` says, such as ``resolution_m`` or ``accepts``.
+        card: anything else that a `ModelCard` says, such as ``resolution_m`` or ``accepts``;
+            ``context_px=0`` if ``fn`` looks at each pixel alone, so that less is read around.
 
     Returns:
         A scorer of single pixels unless the card says otherwise.
     """
     said: dict[str, Any] = {"output": "pixels", **card}
-    if said["output"] == "pixels" and window == (stride or window):
-        said.setdefault("context_px", 0)
     return FunctionScorer(
         fn,
         ModelCard(
