@@ -42,7 +42,7 @@ def score_hash(job: Job, ledger: Ledger, period: int, place: Place, tile: Tile) 
     """Everything that the scores of a tile are made from, composites around it included."""
     around = tile.rect.expand(job.scorer.card.halo_px + job.scorer.card.cell_px)
     label = job.periods[period].label
-    near = [t for t in place.imagery_tiles if not (t.rect & around).empty]
+    near = place.imagery_near(around)
     return fingerprint({
         "recipe": SCORE_RECIPE,
         "card": job.scorer.card.to_json(),

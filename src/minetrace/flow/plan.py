@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import shapely
 from shapely.geometry import box
 
 from minetrace.core.footprints import Extent
-from minetrace.core.grid import Grid, Rect, Tile
+from minetrace.core.grid import Grid, Rect, Tile, tiles_over
 from minetrace.core.model import Scorer
 from minetrace.core.period import Period
 from minetrace.core.region import Coverage, Region, Zone, project
@@ -61,6 +62,17 @@ class Place:
     tiles: tuple[Tile, ...]
     imagery_tiles: tuple[Tile, ...]
     looks: dict[str, tuple[Look, ...]]
+
+    def imagery_near(self, rect: Rect) -> list[Tile]:
+        """The imagery tiles that a rectangle touches, found without walking all of them."""
+        if not self.imagery_tiles:
+            return []
+        near = tiles_over(self.grid, rect, self.imagery_tiles[0].size_px)
+        return [tile for tile in near if tile in self._imagery]
+
+    @cached_property
+    def _imagery(self) -> frozenset[Tile]:
+        return frozenset(self.imagery_tiles)
 
 
 @dataclass(frozen=True)

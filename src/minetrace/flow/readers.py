@@ -26,12 +26,11 @@ class CompositeReader:
         self.bytes_read = 0
 
     @classmethod
-    def of(cls, job: Job, period: int, place: int) -> CompositeReader:
-        """The composites that are done."""
+    def of(cls, job: Job, period: int, place: int, around: Rect | None = None) -> CompositeReader:
+        """The composites that are done: all, or those that a rectangle touches."""
         here = job.places[place]
-        return cls(
-            job, here, mosaic(job, "composites", period, here, here.imagery_tiles, 1, NODATA)
-        )
+        tiles = here.imagery_tiles if around is None else here.imagery_near(around)
+        return cls(job, here, mosaic(job, "composites", period, here, tiles, 1, NODATA))
 
     def __call__(self, rect: Rect) -> Raster:
         """Bands of the composite."""
@@ -87,7 +86,8 @@ class ScoreReader:
         cells = rect.snapped(s).cells(s)
         values = self._scores.read(cells, (1, 2), np.uint16)
         scores = Scores(("mean", "max"), values, place.grid.coarsened(s).geobox(cells))
-        composites = CompositeReader.of(job, self._period, self._place_no)
+        reach = rect.expand(delineator.card.window)
+        composites = CompositeReader.of(job, self._period, self._place_no, reach)
         found = delineate(
             scores, cells, composites, delineator, place.grid, rect, threshold=job.threshold
         )

@@ -36,8 +36,8 @@ def _resolve(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str | Path):
         return value
     text = os.path.expandvars(os.path.expanduser(str(value)))
-    if "${" in text:
-        raise ValueError(f"{value}: that environment variable is not set")
+    if unset := re.search(r"\$\{?(\w+)", text):
+        raise ValueError(f"the environment variable {unset[1]} is not set: export it first")
     base = (info.context or {}).get("base") if info.context else None
     return Path(os.path.normpath(Path(base or Path.cwd()) / text))
 

@@ -6,9 +6,9 @@ whole run depends on (a full disk, a missing permission, the user's own mistake)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -157,7 +157,8 @@ class Score:
         settled = tuple(keys.values())
         km2 = sum(ground_km2(place, int(place.coverage.mask(t.rect).sum())) for t in self.tiles)
         whole = {rect: hashes[rect] for rect in self._with_composite(job, keys, hashes)}
-        composites = CompositeReader.of(job, self.period, self.place)
+        around = frame(tile.rect for tile in self.tiles).expand(card.halo_px + card.cell_px)
+        composites = CompositeReader.of(job, self.period, self.place, around)
         options = ScanOptions(tta=job.study.model.tta, statistics=job.study.model.statistics)
         left = dict(whole)
         try:
@@ -235,6 +236,11 @@ class Outline:
             where=box(*job.region.geometry.bounds), facts={"outlines": len(united)},
         )  # fmt: skip
         return Done((key,), 0.0, bytes_read)
+
+
+def frame(rects: Iterable[Rect]) -> Rect:
+    """The smallest rectangle around several."""
+    return reduce(Rect.__or__, rects)
 
 
 def ground_km2(place: Place, pixels: int) -> float:

@@ -1,8 +1,8 @@
-"""The world: a small seeded country with known mines, written as GeoTIFFs, and its truth as outlines.
+"""The world: a small seeded country with known mines, written as GeoTIFFs, and its outlines.
 
-Its name is Oro Manso; it does not exist. A river basin in the humid tropics as Sentinel-2 would see it: rivers, forest,
-fields, towns, sandbanks, and mines that appear, grow, split, merge, are abandoned and grow over, under clouds, with one
-year in which almost nothing of the ground was seen.
+Its name is Oro Manso; it does not exist. A river basin in the humid tropics as Sentinel-2 would see
+it: rivers, forest, fields, towns, sandbanks, and mines that appear, grow, split, merge, are
+abandoned and grow over, under clouds, with one year in which almost nothing of the ground was seen.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ import rasterio
 import shapely
 from rasterio.transform import Affine
 
+from minetrace.core.footprints import geodesic_hectares
 from minetrace.errors import MissingFileError, StudyError
 from minetrace.testing.dates import BLIND_YEAR, scene_dates, weather_of
 from minetrace.testing.landscape import make_land
 from minetrace.testing.mines import Diggings, dig
-from minetrace.testing.scars import paint_mines
 from minetrace.testing.reflectance import BANDS, endmembers
+from minetrace.testing.scars import paint_mines
 from minetrace.testing.scenes import Camera, Ground, write_scene
 from minetrace.testing.seasons import paint_fields, paint_sandbanks
 from minetrace.testing.truth import Year, event_table, outlines, trace
 
 COUNTRY = "Oro Manso"
 ORIGIN_M = (347_520.0, 8_588_740.0)
-SMALLEST_PX = 192
+SMALLEST_PX = 256
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,11 @@ class World:
         root: the folder that holds it all.
         scenes: folder of GeoTIFFs, one a date.
         region: GeoJSON in EPSG:4326, one polygon well inside the imagery.
-        truth: GeoPackage in the world's CRS with the layers mines (mine_id, year, state, kind, area_ha), parts (of the
-            active mines: sediment, pond, pit, dump, tailings) and events (mine_id, year, event, others).
-        truth_raster: GeoTIFF, one band a year: 0 no mine, 1 to 5 the active parts in that order, 10 abandoned.
+        truth: GeoPackage in the world's CRS with the layers mines (mine_id, year, state, kind,
+            area_ha), parts (of the active mines: sediment, pond, pit, dump, tailings) and events
+            (mine_id, year, event, others).
+        truth_raster: GeoTIFF, one band a year: 0 no mine, 1 to 5 the active parts in that order,
+            10 abandoned.
         years: of the scenes.
     """
 
@@ -63,6 +66,15 @@ class World:
         if state is not None:
             frame = frame[frame["state"] == state]
         return frame.reset_index(drop=True)
+
+    def mined_ha(self) -> dict[str, float]:
+        """Geodesic hectares of mined ground inside the region, by year: the truth of the panel."""
+        region = gpd.read_file(self.region).union_all()
+        mines = self.mines().to_crs("EPSG:4326")
+        mines["geometry"] = shapely.intersection(mines.geometry.to_numpy(), region)
+        hectares = geodesic_hectares(mines.geometry.to_numpy(), "EPSG:4326")
+        found = mines.assign(ha=hectares).groupby("year")["ha"].sum()
+        return {str(year): float(found.get(year, 0.0)) for year in self.years}
 
     def events(self) -> gpd.GeoDataFrame:
         """What happened to which mine in which year."""
@@ -83,17 +95,18 @@ def make_world(
 ) -> World:
     """Make the country and write it.
 
-    The same arguments give the same pixels. It takes about 160 bytes of memory a pixel of the country.
+    The same arguments give the same pixels. It takes about 160 bytes of memory a pixel of the
+    country.
 
     Args:
         root: folder to write to; made if it is not there.
         seed: another seed, another country.
-        size_px: side of the square country, at least 192 pixels.
+        size_px: side of the square country, at least 256 pixels.
         years: one after the other; the mines' scripts begin in the first.
         dates_per_year: scenes a year.
         bands: common names among blue, green, red, nir, swir16, swir22.
         resolution_m: side of a pixel; its corners lie on multiples of it.
-        crs: a projected CRS; coordinates are those of a place in the upper Amazon in UTM zone 19 south.
+        crs: a projected CRS; the coordinates are those of the upper Amazon in UTM zone 19 south.
         blind_year: the year under clouds, None for none.
 
     Raises:
@@ -124,7 +137,7 @@ def make_world(
         paint_fields(mixture, land, year)
         paint_sandbanks(mixture, land, year)
         paint_mines(mixture, land, diggings, index)
-        ground = Ground.of(mixture)
+        ground = Ground.of(mixture, bands)
         rng = np.random.default_rng([seed, 4, year])
         days = scene_dates(rng, year, dates_per_year)
         skies = weather_of(rng, days, blind=year == blind_year)
@@ -186,7 +199,7 @@ def find_or_make_world(root: Path, *, seed: int, size_px: int) -> World:
 
 
 def world_study(world: World, *, name: str = "world") -> dict[str, Any]:
-    """A study of the whole world, as a study file would hold it: region, years, scenes, spectral."""
+    """A study of the whole world, as a study file would hold it: region, years, scenes."""
     return {
         "name": name,
         "region": {"file": str(world.region.resolve())},
@@ -234,7 +247,7 @@ def _write_truth_raster(
 
 
 def _write_region(path: Path, seed: int, size_px: int, transform: Affine, crs: str) -> None:
-    """A polygon as a concession might have: straight sides, no two alike, everything well inside."""
+    """A polygon as a concession might have: straight sides, no two alike, well inside."""
     rng = np.random.default_rng([seed, 6])
     angle = (np.arange(11) + rng.uniform(-0.28, 0.28, 11)) / 11 * 2 * np.pi
     square = 1 / np.maximum(np.abs(np.cos(angle)), np.abs(np.sin(angle)))

@@ -29,4 +29,5 @@ def command(
     bars.note(f"making the country in {out / 'world'} ...")
     world = find_or_make_world(out / "world", seed=seed, size_px=size)
     study = Study.of(world_study(world, name="demo"), base=out.resolve())
-    show(run(study, out / "run", workers=workers or cores(), reporter=bars))
+    summary = run(study, out / "run", workers=workers or cores(), reporter=bars)
+    show(summary, truth=world.mined_ha())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -83,28 +83,30 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     lines = [list(row) for row in rows]
     for i, head in enumerate(heads):
-        right = bool(lines) and all(isinstance(line[i], int | float) for line in lines)
+        right = i > 0 and any(str(line[i])[:1].isdigit() for line in lines)
         shown.add_column(head, justify="right" if right else "left")
     for line in lines:
         shown.add_row(*(str(cell) for cell in line))
     Console(highlight=False).print(shown)
 
 
-def show(summary: Summary, *, as_json: bool = False) -> None:
-    """Print what a run found and where to look."""
+def show(
+    summary: Summary, *, as_json: bool = False, truth: Mapping[str, float] | None = None
+) -> None:
+    """Print what a run found and where to look, beside the truth where that is known."""
     if as_json:
         typer.echo(json.dumps(summary.facts(), indent=1))
         return
     kind = "mined" if summary.extent == "mined" else "footprint"
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (p.label, p.sites, f"{p.hectares:,.1f}" if p.looked_share >= 0.005 else "not looked",
          f"{p.looked_share:.0%}") for p in summary.periods
     ]  # fmt: skip
-    table(
-        f"{summary.name}: {summary.sites} mines",
-        ("period", "mines", f"{kind} ha", "looked at"),
-        rows,
-    )
+    heads = ["period", "mines", f"{kind} ha", "looked at"]
+    if truth:
+        heads.append("true ha")
+        rows = [(*row, f"{truth[row[0]]:,.1f}") for row in rows]
+    table(f"{summary.name}: {summary.sites} mines", heads, rows)
     typer.echo(f"Geodesic hectares of {kind} ground: mapped, no interval; model {summary.model}.")
     if summary.failed:
         typer.echo(f"{summary.failed} tiles failed and count as not looked at.")
