@@ -1,1 +1,1 @@
-"""Things to test with: the small seeded world. Tests, benchmarks and the demo import it, the rooms never do."""
+"""Things to test with; tests, benchmarks and the demo import them, the rooms never do."""

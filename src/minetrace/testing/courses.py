@@ -30,8 +30,8 @@ class Course:
     def tangent(self) -> FloatArray:
         """(n, 2) float32, unit vectors along the line."""
         step = np.gradient(self.xy, axis=0)
-        unit: FloatArray = step / np.maximum(np.hypot(step[:, :1], step[:, 1:]), 1e-6)
-        return unit
+        length = np.maximum(np.hypot(step[:, :1], step[:, 1:]), 1e-6)
+        return np.asarray(step / length, np.float32)
 
     def curvature(self, window_px: int) -> FloatArray:
         """(n,) float32, how sharply the line turns, averaged over a window, in radians a pixel."""
@@ -86,7 +86,7 @@ def through(points: npt.ArrayLike, width_px: tuple[float, float]) -> Course:
     """Resample a line to one vertex a pixel; the width runs from the first value to the second."""
     xy = np.asarray(points, np.float64)
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(xy, axis=0).T))])
-    at = np.linspace(0.0, along[-1], max(int(round(along[-1])) + 1, 3))
+    at = np.linspace(0.0, along[-1], max(round(along[-1]) + 1, 3))
     even = np.stack([np.interp(at, along, xy[:, 0]), np.interp(at, along, xy[:, 1])], axis=1)
     return Course(even.astype(np.float32), np.linspace(*width_px, num=len(even), dtype=np.float32))
 
@@ -94,7 +94,8 @@ def through(points: npt.ArrayLike, width_px: tuple[float, float]) -> Course:
 def nearness(courses: Sequence[Course], size_px: int, *, fine_px: float = 12.0) -> Nearness:
     """Find every pixel's nearest vertex by jump flooding (Rong & Tan, 2006).
 
-    Flooded at half the resolution, then made exact to the vertex within fine_px of a line.
+    Flooded at half the resolution, so up to two pixels off far away, then made exact to the vertex
+    within fine_px of a line.
     """
     xy = np.concatenate([course.xy for course in courses])
     tangent = np.concatenate([course.tangent for course in courses])
@@ -129,12 +130,11 @@ def _flood(xy: FloatArray, size: int) -> IntArray:
     at_y = np.where(owner >= 0, seed_y[owner], np.float32(1e9))
     centre = np.arange(size, dtype=np.float32) + np.float32(0.5)
     best = (at_x - centre) ** 2 + (at_y - centre[:, None]) ** 2
-    jump = 1 << max(size - 1, 1).bit_length() - 1
-    while jump >= 1:
+    jumps = [1 << bit for bit in reversed(range(max(size - 1, 1).bit_length()))]
+    for jump in jumps:
         for dy in (-jump, 0, jump):
             for dx in (-jump, 0, jump):
                 _offer(owner, at_x, at_y, best, centre, dy, dx)
-        jump //= 2
     return owner
 
 

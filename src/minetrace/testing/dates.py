@@ -36,7 +36,10 @@ def scene_dates(rng: np.random.Generator, year: int, count: int) -> list[date]:
 
 
 def weather_of(rng: np.random.Generator, days: Sequence[date], *, blind: bool) -> list[Weather]:
-    """Give each date of a year its sky: the wetter the season, the more cloud, 5 to 80 %; a blind year is overcast."""
+    """Give each date of a year its sky.
+
+    The wetter the season, the more cloud, from 5 to 80 %; a blind year is overcast throughout.
+    """
     wet = np.array([wetness(day) for day in days]) + rng.normal(0, 0.15, len(days))
     rank = np.argsort(np.argsort(wet)) / max(len(days) - 1, 1)
     partial = int(rng.integers(0, len(days)))
@@ -47,7 +50,7 @@ def weather_of(rng: np.random.Generator, days: Sequence[date], *, blind: bool) -
         if cover < 0.25 and rng.random() < 0.3:
             kind = "veil"
         if blind:
-            cover, kind = float(rng.uniform(0.988, 0.996)), "overcast"
+            cover, kind = float(rng.uniform(0.955, 0.980)), "overcast"
         edge = float(rng.choice([-1, 1]) * rng.uniform(0.3, 0.7)) if i == partial else None
         skies.append(
             Weather(

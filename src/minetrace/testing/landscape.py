@@ -127,12 +127,12 @@ def _roads(rng: np.random.Generator, size: int, scale: float) -> tuple[Course, .
     foot = rng.uniform(0.66, 0.74) * size
     highway = meander(
         rng, (foot, 1.03 * size), (foot + rng.uniform(-0.1, 0.05) * size, -0.03 * size),
-        wavelength_px=500 * scale, swing_rad=0.42, width_px=(1.9, 1.9),
+        wavelength_px=500 * scale, swing_rad=0.42, width_px=(_lane(1.9, scale),) * 2,
     )  # fmt: skip
     turnoff = highway.xy[int(0.16 * len(highway))]
     feeder = meander(
         rng, (float(turnoff[0]), float(turnoff[1])), (0.2 * size, rng.uniform(0.9, 0.97) * size),
-        wavelength_px=300 * scale, swing_rad=0.35, width_px=(1.2, 0.9),
+        wavelength_px=300 * scale, swing_rad=0.35, width_px=(_lane(1.2, scale), _lane(0.9, scale)),
     )  # fmt: skip
     roads = [highway, feeder]
     for at in np.arange(0.05, 0.36 if size > 500 else 0.2, 0.075):
@@ -144,6 +144,11 @@ def _roads(rng: np.random.Generator, size: int, scale: float) -> tuple[Course, .
             )
         )
     return tuple(roads)
+
+
+def _lane(width_px: float, scale: float) -> float:
+    """Roads are narrower in small countries, but never too narrow to be seen."""
+    return width_px * max(scale, 0.6)
 
 
 def _relief(
@@ -281,8 +286,7 @@ def _paint_water(
 def channel_width(river: Course, scale: float) -> FloatArray:
     """(n,) width of the large river in pixels: wider in its bends."""
     bend = np.abs(river.curvature(int(40 * scale) + 3)) * 60 * scale
-    wide: FloatArray = river.width_px * (0.85 + 0.4 * np.clip(bend, 0, 1.2))
-    return wide.astype(np.float32)
+    return np.asarray(river.width_px * (0.85 + 0.4 * np.clip(bend, 0, 1.2)), np.float32)
 
 
 def _oxbows(rng: np.random.Generator, river: Course, scale: float) -> list[Course]:
@@ -320,4 +324,4 @@ def _paint_roads(
     mixture.paint("pasture", 0.6 * verge)
     road = smoothstep(0.75, -0.6, to_road.distance_px - width / 2)
     mixture.paint("laterite", road * np.clip(0.82 + 0.08 * rough, 0, 1))
-    return np.maximum(road, 0.7 * verge)
+    return np.asarray(np.maximum(road, 0.7 * verge), np.float32)

@@ -1,7 +1,7 @@
 """The lives of the mines: what each of them does in which year, and where in the land it lies.
 
-A life is a script of levels, one a year: ground with a field value below the level has been dug by then. The scripts
-of the first six years are written out; in longer worlds the last level goes on.
+A life is a script of levels, one a year: ground with a field value below the level has been dug by
+then. The scripts of six years are written out; in longer worlds the last level goes on.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from minetrace.testing.landscape import Land
-
-BLIND_INDEX = 3
+from minetrace.testing.noise import FloatArray
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def place_mines(rng: np.random.Generator, land: Land) -> tuple[list[Site], list[
     """Choose where the mines lie: alluvial ones along streams, industrial ones in the hills.
 
     Returns:
-        Alluvial and industrial sites. Small countries have fewer of them, the first lives in the lists above.
+        Alluvial and industrial sites. Small countries have fewer of them, the first lives in the
+        lists above.
     """
     fill = (land.size_px / 1024) ** 2
     pits = INDUSTRIAL[: 1 if land.size_px < 700 else 3]
@@ -117,7 +118,7 @@ def _place_alluvial(
     return None
 
 
-def _stream_vertices(land: Land, margin: float) -> tuple[np.ndarray, np.ndarray]:
+def _stream_vertices(land: Land, margin: float) -> tuple[npt.NDArray[np.int64], FloatArray]:
     """Vertices of all streams that lie at least a margin from either end of theirs."""
     chosen, first = [], 0
     for stream in land.streams:
@@ -148,11 +149,12 @@ def _place_pit(
     return None
 
 
-def _inside(land: Land, xy: np.ndarray, margin: float) -> np.ndarray:
+def _inside(land: Land, xy: FloatArray, margin: float) -> npt.NDArray[np.bool_]:
     share = xy / land.size_px
-    return ((share > margin) & (share < 1 - margin)).all(axis=1)
+    return np.asarray(((share > margin) & (share < 1 - margin)).all(axis=1))
 
 
-def _beyond(distance_px: np.ndarray, xy: np.ndarray, at_least: float) -> np.ndarray:
+def _beyond(distance_px: FloatArray, xy: FloatArray, at_least: float) -> npt.NDArray[np.bool_]:
     at = np.clip(xy.astype(int), 0, len(distance_px) - 1)
-    return distance_px[at[:, 1], at[:, 0]] > at_least
+    beyond: npt.NDArray[np.bool_] = distance_px[at[:, 1], at[:, 0]] > at_least
+    return beyond

@@ -1,4 +1,4 @@
-"""Digging: which ground is mined from when to when, and what it then looks like."""
+"""Digging: which ground is mined from when to when, as what."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from rasterio.features import rasterize, sieve
 from minetrace.testing.landscape import Land
 from minetrace.testing.lives import Site, place_mines, reach_px
 from minetrace.testing.noise import FloatArray, cells, hashed, smoothstep, spectral
-from minetrace.testing.reflectance import Mixture
 
 NEVER = 100
 OVERGROWN_AFTER = 3
@@ -67,6 +66,7 @@ def dig(rng: np.random.Generator, land: Land) -> Diggings:
     for site in [*alluvial, *industrial]:
         spot = _surroundings(land, site)
         dug = (_industrial if site.vertex < 0 else _alluvial)(land, site, ragged[spot], spot)
+        dug.begun[_near(start[spot] < NEVER)] = NEVER
         fresh = dug.begun < start[spot]
         np.copyto(part[spot], dug.part, where=fresh)
         np.copyto(bench[spot], dug.bench, where=fresh)
@@ -113,14 +113,16 @@ def _alluvial(land: Land, site: Site, ragged: FloatArray, spot: Spot) -> _Dug:
         field = np.minimum(np.hypot((u + 0.56) / 0.56, v), np.hypot((u - 0.56) / 0.56, v))
     field = field + 0.26 * ragged
     field[(np.abs(u) > 1.35) | (np.abs(v) > 3)] = 9.0
-    begun = _years(field, life.levels)
+    begun = _years(field, life.levels, specks_px=int(70 * max(land.scale, 0.5) ** 2))
     given_up = np.full(begun.shape, life.stop if life.stop is not None else NEVER, np.int16)
     if life.bridge is not None:
-        begun[(np.abs(u) < 4.0 / long) & (begun < life.bridge)] = NEVER
+        gap = (np.abs(u) < 4.0 / long) | (u > 0) & _near((u <= 0) & (begun < NEVER))
+        begun[gap & (begun < life.bridge)] = NEVER
         bridge = (np.abs(u) < 0.5) & (np.abs(v + 0.2 * ragged) < 0.55)
         begun = np.where(bridge, np.minimum(begun, np.int16(life.bridge)), begun)
     if life.split is not None:
         middle = np.abs(u + 0.05 * ragged) < max(0.24, 5.0 / long)
+        middle |= (u > 0) & _near((u <= 0) & ~middle & (begun < NEVER))
         given_up[middle] = life.split
         begun[middle & (begun >= life.split)] = NEVER
     if life.march is not None:
@@ -131,13 +133,30 @@ def _alluvial(land: Land, site: Site, ragged: FloatArray, spot: Spot) -> _Dug:
     return _Dug(begun, given_up, part, np.zeros(part.shape, np.float32))
 
 
-def _years(field: FloatArray, levels: tuple[float, ...]) -> npt.NDArray[np.int16]:
+def _near(mask: npt.NDArray[np.bool_], reach_px: int = 5) -> npt.NDArray[np.bool_]:
+    """The mask grown by some pixels in all directions: sites that must stay apart keep this gap."""
+    for axis in (0, 1):
+        grown = mask.copy()
+        for step in range(1, reach_px + 1):
+            ahead, behind = (slice(step, None), slice(None, -step))
+            to, source = (
+                (ahead, behind) if axis == 0 else ((slice(None), ahead), (slice(None), behind))
+            )
+            grown[to] |= mask[source]
+            grown[source] |= mask[to]
+        mask = grown
+    return mask
+
+
+def _years(
+    field: FloatArray, levels: tuple[float, ...], specks_px: int = 12
+) -> npt.NDArray[np.int16]:
     """Index of the first year in which the field lies below the level, specks sieved out."""
     begun = np.full(field.shape, NEVER, np.int16)
     for index in reversed(range(len(levels))):
         if levels[index] > 0:
             dug = (field < levels[index]).astype(np.uint8)
-            begun[sieve(dug, 9, connectivity=4) > 0] = index
+            begun[sieve(dug, specks_px, connectivity=4) > 0] = index
     return begun
 
 
@@ -153,10 +172,10 @@ def _industrial(land: Land, site: Site, ragged: FloatArray, spot: Spot) -> _Dug:
     angle = np.arctan2(b, a)
     lobes = 0.08 * np.sin(3 * angle + site.x) + 0.05 * np.sin(5 * angle + site.y)
     pit = np.hypot(a, b / 0.74) * (1 + lobes) + 0.03 * ragged
-    dump = np.hypot((a + 1.12) / 0.72, (b - 0.42) / 0.58) + 0.10 * ragged
+    dump = np.hypot((a + 1.02) / 0.78, (b - 0.36) / 0.60) + 0.10 * ragged
     pond_a, pond_b = np.abs((a - 1.62) / 0.62), np.abs((b + 0.12) / 0.50)
     tailings = (pond_a**5 + pond_b**5) ** 0.2 + 0.035 * ragged
-    yard = np.maximum(np.abs((a - 0.85) / 0.52), np.abs((b + 0.02) / 0.13)) + 0.05 * ragged
+    yard = np.maximum(np.abs((a - 0.75) / 0.62), np.abs((b + 0.02) / 0.13)) + 0.05 * ragged
     code = np.zeros(a.shape, np.uint8)
     begun = np.full(a.shape, NEVER, np.int16)
     opening = next(i for i, level in enumerate(life.levels) if level > 0)
@@ -169,7 +188,7 @@ def _industrial(land: Land, site: Site, ragged: FloatArray, spot: Spot) -> _Dug:
     ):
         years = _years(field.astype(np.float32), levels)
         code = np.where(years < NEVER, np.uint8(PARTS.index(name) + 1), code)
-        begun = np.where(years < NEVER, years, begun)
+        begun = np.minimum(begun, years)
     wet = (code == 5) & (a + 0.3 * b + 0.12 * ragged > 1.55) & (tailings < 0.72)
     wet |= (code == 3) & (np.hypot(a - 0.08, b + 0.05) + 0.06 * ragged < 0.19)
     code[wet] = 2
@@ -201,73 +220,10 @@ def _ponds(
     luck = np.zeros(start.shape, np.float32)
     x, y = columns.astype(np.float32), rows.astype(np.float32)
     wobble = ragged[rows, columns]
-    owner, edge = cells(x + 1.5 * wobble, y - 1.5 * wobble, 6.4, 71)
+    owner, edge = cells(x + 1.8 * wobble, y - 1.8 * wobble, 7.4, 71)
     draw = hashed(owner, 73)
-    water = smoothstep(0.25, 1.2, edge) * (draw < 0.40) * (part[rows, columns] == 1)
+    water = smoothstep(0.2, 1.1, edge) * (draw < 0.46) * (part[rows, columns] == 1)
     water = np.where(part[rows, columns] == 2, 1.0, water)
     cover[rows, columns] = water
     luck[rows, columns] = hashed(owner, 74)
     return cover, luck
-
-
-def paint_mines(mixture: Mixture, land: Land, diggings: Diggings, index: int) -> None:
-    """Paint tracks, fresh scars, ponds, pits, and what grows back, as of one year."""
-    d = diggings
-    mixture.paint("laterite", 0.5 * ((d.track <= index) & (land.built < 0.3)))
-    cleared = (d.start == index + 1) * smoothstep(-0.4, 1.4, d.grain)
-    mixture.paint("secondary", 0.5 * cleared)
-    mixture.paint("soil", 0.35 * cleared)
-    dug = (d.start <= index).astype(np.float32)
-    soft, hard = dug * (d.part <= 2), dug * (d.part > 2)
-    mixture.paint("gravel", soft)
-    mixture.paint("mud", soft * smoothstep(-0.7, 1.3, d.grain + 1.2 * (d.luck - 0.35)))
-    mixture.paint("shade", soft * np.clip(0.07 + 0.06 * land.rough, 0, 0.3))
-    pioneers = soft * np.clip(0.035 * (index - d.start + 1) + 0.05 * land.rough, 0, 0.35)
-    mixture.paint("secondary", pioneers)
-    _paint_pits(mixture, land, d, hard)
-    _paint_ponds(mixture, d, dug, index)
-    _paint_regrowth(mixture, land, d, dug, index)
-
-
-def _paint_pits(mixture: Mixture, land: Land, d: Diggings, hard: FloatArray) -> None:
-    pit = hard * (d.part == PARTS.index("pit") + 1)
-    mixture.paint("pit_rock", pit)
-    step = np.mod(d.bench * 6.5, 1.0)
-    mixture.paint("ore", pit * np.clip(0.55 - 0.5 * d.bench + 0.12 * d.grain, 0, 0.8))
-    mixture.paint("shade", pit * 0.5 * (step < 0.3) * np.clip(0.7 + 0.3 * land.rough, 0, 1))
-    mixture.paint("gravel", pit * 0.25 * (step > 0.75))
-    dump = hard * (d.part == PARTS.index("dump") + 1)
-    mixture.paint("pit_rock", dump)
-    mixture.paint("mud", dump * np.clip(0.35 + 0.22 * d.grain, 0, 0.9))
-    mixture.paint("shade", dump * np.clip(0.10 + 0.08 * land.rough, 0, 0.4))
-    tailings = hard * (d.part == PARTS.index("tailings") + 1)
-    mixture.paint("tailings", tailings)
-    mixture.paint("sand", tailings * smoothstep(-0.3, 2.2, land.broad + 0.4 * d.grain) * 0.7)
-
-
-def _paint_ponds(mixture: Mixture, d: Diggings, dug: FloatArray, index: int) -> None:
-    """Worked ponds are the colour of milk coffee; left alone they turn green, then dark."""
-    idle = np.maximum(index - d.stop, -1) + 1
-    stale = np.clip(0.16 * (index - d.start) + 0.8 * d.luck + 0.45 * idle, 0, 3)
-    pond = dug * d.pond
-    process = pond * (d.bench > 0)
-    pond = pond * (d.bench == 0)
-    mixture.paint("process_water", process)
-    mixture.paint("milky_pond", pond)
-    mixture.paint("green_pond", pond * smoothstep(0.5, 1.1, stale.astype(np.float32)))
-    mixture.paint("blackwater", pond * smoothstep(1.3, 2.4, stale.astype(np.float32)) * 0.8)
-
-
-def _paint_regrowth(mixture: Mixture, land: Land, d: Diggings, dug: FloatArray, index: int) -> None:
-    """Grass and shrubs in the first year after mining, closed bush from the third on."""
-    age = np.where(dug > 0, index - d.stop, -1).astype(np.float32)
-    left = (age >= 0) & (dug > 0)
-    if not left.any():
-        return
-    closed = np.interp(age, (0, 1, 2, 3, 5), (0.14, 0.42, 0.70, 0.93, 0.99)).astype(np.float32)
-    patchy = np.clip(closed + 0.35 * closed * (1 - closed) * 4 * 0.5 * d.grain, 0, 1)
-    green = left * patchy * np.where(d.pond > 0.5, np.float32(0.35), np.float32(1.0))
-    mixture.paint("pasture", green * 0.5)
-    mixture.paint("succession", green * np.where(age > 1, np.float32(0.75), np.float32(0.45)))
-    mixture.paint("secondary", green * np.where(age > 2, np.float32(0.8), np.float32(0.35)))
-    mixture.paint("shade", green * np.clip(0.10 + 0.05 * land.rough, 0, 0.3))

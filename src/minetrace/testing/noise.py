@@ -1,6 +1,7 @@
 """Seeded random fields: spectral noise, cell mosaics and hashes, with numpy alone.
 
-Every field is periodic, so that it may be rolled without a seam, and float32, so that a country fits in memory.
+Every field is periodic, so that it may be rolled without a seam, and float32, so that a country
+fits in memory.
 """
 
 from __future__ import annotations
@@ -51,15 +52,18 @@ def spectral(
     amplitude[0, 0] = 0.0
     waves = rng.standard_normal((*amplitude.shape, 2), dtype=np.float32)
     waves *= amplitude[..., None]
-    field: FloatArray = np.fft.irfft2(waves.view(np.complex64)[..., 0], s=(size_px, size_px))
-    field = field.astype(np.float32, copy=False)
-    return (field - field.mean()) / field.std()
+    complexes = waves.view(np.complex64)[..., 0]
+    field = np.asarray(np.fft.irfft2(complexes, s=(size_px, size_px)), np.float32)
+    field -= field.mean()
+    field /= field.std()
+    return field
 
 
-def smoothstep(low: float, high: float, x: FloatArray) -> FloatArray:
+def smoothstep(low: float, high: float, x: npt.ArrayLike) -> FloatArray:
     """Rise from 0 at low to 1 at high, smoothly; falls if low is above high."""
-    t = np.clip((x - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    x = np.asarray(x, np.float32)
+    t: FloatArray = np.clip((x - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
+    return t * t * (np.float32(3) - np.float32(2) * t)
 
 
 def hashed(keys: npt.NDArray[np.integer], salt: int) -> FloatArray:

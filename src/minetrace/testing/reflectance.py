@@ -1,13 +1,18 @@
 """Surface reflectance of the materials that the world is painted with.
 
-The values are set by hand within the magnitudes of published spectra, resampled by eye to the Sentinel-2 bands; none
-is a copied row. Vegetation, soils, rocks, roofs: ECOSTRESS library (Meerdink et al. 2019, doi:10.1016/j.rse.2019.05.015)
-and USGS splib07 (Kokaly et al. 2017, doi:10.3133/ds1035). Sediment-laden and mining-affected Amazon waters: Lobo, Costa &
-Novo 2015 (doi:10.1016/j.rse.2014.10.030). Mine ponds that clear after abandonment: Gerson et al. 2020
-(doi:10.1126/sciadv.abd4953). Pixels are linear mixtures of these endmembers with shade: Small 2004
+The values are set by hand within the magnitudes of published spectra, seen in the Sentinel-2 bands;
+none is a copied row. Sources of the magnitudes:
+
+- vegetation, soils, rocks, roofs: the ECOSTRESS library (Meerdink et al. 2019,
+  doi:10.1016/j.rse.2019.05.015) and USGS splib07 (Kokaly et al. 2017, doi:10.3133/ds1035);
+- waters full of sediment, below mines too: Lobo, Costa & Novo 2015 (doi:10.1016/j.rse.2014.10.030);
+- mine ponds that clear when left alone: Gerson et al. 2020 (doi:10.1126/sciadv.abd4953).
+
+Pixels are linear mixtures of these endmembers with shade: Small 2004
 (doi:10.1016/j.rse.2004.06.007).
 
-Confusion is meant: river sand is as bright as mine sediment, bare fields and laterite as a mine's mud, rock as a pit.
+Confusion is meant: river sand is as bright as mine sediment, bare fields and laterite as a mine's
+mud, rock as a pit.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from minetrace.errors import BandError
 from minetrace.testing.noise import FloatArray
@@ -132,36 +138,56 @@ class Mixture:
         """A second mixture to paint on."""
         return Mixture(self.shares.copy())
 
-    def paint(self, material: str, cover: FloatArray) -> None:
+    def paint(self, material: str, cover: npt.ArrayLike) -> None:
         """Cover a share of each pixel, (h, w) in 0 to 1, with a material."""
-        rows, columns = _window(cover)
-        part = cover[rows, columns]
-        self.shares[:, rows, columns] *= 1.0 - part
-        self.shares[MATERIALS.index(material), rows, columns] += part
+        part = np.asarray(cover, np.float32).reshape(-1)
+        flat = self.shares.reshape(len(self.shares), -1)
+        at = np.flatnonzero(part)
+        if at.size < part.size // 6:
+            flat[:, at] = flat[:, at] * (1.0 - part[at])
+            flat[MATERIALS.index(material), at] += part[at]
+            return
+        keep = 1.0 - part
+        for plane in flat:
+            if plane.any():
+                plane *= keep
+        flat[MATERIALS.index(material)] += part
 
     def share(self, materials: Sequence[str]) -> FloatArray:
         """(h, w) share of these materials together."""
         total: FloatArray = self.shares[[MATERIALS.index(name) for name in materials]].sum(axis=0)
         return total
 
-    def blurred(self, spill: float) -> Mixture:
-        """Let each pixel see a share of its neighbours, as the sensor and the air do."""
-        keep = np.float32(1 - 2 * spill)
-        shares = np.empty_like(self.shares)
-        for source, target in zip(self.shares, shares, strict=True):
-            if not source.any():
-                target[:] = 0
-                continue
-            padded = np.pad(source, ((1, 1), (0, 0)), mode="edge")
-            down = keep * source + np.float32(spill) * (padded[:-2] + padded[2:])
-            padded = np.pad(down, ((0, 0), (1, 1)), mode="edge")
-            target[:] = keep * down + np.float32(spill) * (padded[:, :-2] + padded[:, 2:])
-        return Mixture(shares)
+    def reflect(self, table: FloatArray) -> FloatArray:
+        """Mix reflectances, one material after the other.
+
+        Not a matrix product: that rounds differently with another number of threads, and the same
+        seed must give the same pixels.
+
+        Args:
+            table: (bands, materials), as of `endmembers`.
+
+        Returns:
+            (bands, h, w) float32.
+        """
+        flat = self.shares.reshape(len(self.shares), -1)
+        mixed = np.zeros((len(table), flat.shape[1]), np.float32)
+        for values, plane in zip(table.T, flat, strict=True):
+            at = np.flatnonzero(plane)
+            if at.size < plane.size // 4:
+                part = plane[at]
+                for band, value in zip(mixed, values, strict=True):
+                    band[at] += value * part
+            else:
+                for band, value in zip(mixed, values, strict=True):
+                    band += value * plane
+        return mixed.reshape(len(table), *self.shares.shape[1:])
 
 
-def _window(cover: FloatArray) -> tuple[slice, slice]:
-    """The smallest window outside which nothing is covered."""
-    rows, columns = np.flatnonzero(cover.any(axis=1)), np.flatnonzero(cover.any(axis=0))
-    if not rows.size:
-        return slice(0, 0), slice(0, 0)
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+def blurred(plane: FloatArray, spill: float) -> FloatArray:
+    """Let each pixel of (h, w) see a share of its neighbours, as the sensor and the air do."""
+    keep, lost = np.float32(1 - 2 * spill), np.float32(spill)
+    padded = np.pad(plane, ((1, 1), (0, 0)), mode="edge")
+    down = keep * plane + lost * (padded[:-2] + padded[2:])
+    padded = np.pad(down, ((0, 0), (1, 1)), mode="edge")
+    return np.asarray(keep * down + lost * (padded[:, :-2] + padded[:, 2:]), np.float32)

@@ -1,4 +1,4 @@
-"""Scenes as a satellite would deliver them: one GeoTIFF a date, scaled counts, and a scene classification."""
+"""Scenes as a satellite would deliver them: a GeoTIFF a date, scaled counts, a classification."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rasterio.transform import Affine
 from minetrace.testing.dates import wetness
 from minetrace.testing.landscape import Land
 from minetrace.testing.noise import FloatArray, spectral
-from minetrace.testing.reflectance import VEGETATION, WATER, Mixture, endmembers
+from minetrace.testing.reflectance import VEGETATION, WATER, Mixture, blurred, endmembers
 from minetrace.testing.sky import (
     SCL_BARE,
     SCL_VEGETATION,
@@ -31,33 +31,38 @@ from minetrace.testing.sky import (
 
 SCALE = 1e-4
 _STRIP_ROWS = 64
+_SPILL = 0.13
 
 
 def count_offset(day: date) -> int:
-    """What is added to the counts: 1000 from 2022 on, as in Sentinel-2 processing baseline 04.00."""
+    """What is added to the counts: 1000 from 2022 on, as in Sentinel-2 baseline 04.00."""
     return 1000 if day.year >= 2022 else 0
 
 
 @dataclass(frozen=True)
 class Ground:
-    """The cloud-free country in one year.
+    """The cloud-free country in one year, as sharp as the sensor sees it.
 
     Attributes:
-        mixture: shares of the materials, blurred as the sensor blurs them.
+        wet, dry: (bands, h, w) float32, surface reflectance in the two seasons.
         classes: (h, w) uint8, SCL class.
     """
 
-    mixture: Mixture
+    wet: FloatArray
+    dry: FloatArray
     classes: npt.NDArray[np.uint8]
 
     @classmethod
-    def of(cls, mixture: Mixture) -> Ground:
-        """Blur a mixture and classify it."""
-        seen = mixture.blurred(0.13)
-        classes = np.full(seen.shares.shape[1:], SCL_BARE, np.uint8)
-        classes[seen.share(VEGETATION) > 0.42] = SCL_VEGETATION
-        classes[seen.share(WATER) > 0.5] = SCL_WATER
-        return cls(seen, classes)
+    def of(cls, mixture: Mixture, bands: Sequence[str]) -> Ground:
+        """Mix, blur and classify."""
+        wet, dry = (mixture.reflect(endmembers(bands, wetness)) for wetness in (1.0, 0.0))
+        for season in (wet, dry):
+            for plane in season:
+                plane[:] = blurred(plane, _SPILL)
+        classes = np.full(wet.shape[1:], SCL_BARE, np.uint8)
+        classes[blurred(mixture.share(VEGETATION), _SPILL) > 0.42] = SCL_VEGETATION
+        classes[blurred(mixture.share(WATER), _SPILL) > 0.5] = SCL_WATER
+        return cls(wet, dry, classes)
 
 
 class Camera:
@@ -87,19 +92,19 @@ class Camera:
             (bands + 1, h, w) uint16: counts, 0 where nothing was seen, then the SCL classes.
         """
         rng = np.random.default_rng(seed)
-        land, size = self._land, self._land.size_px
+        _land, size = self._land, self._land.size_px
         clouds = self._sky.clouds(rng, weather, day, resolution_m)
         light = self._light(day)
-        table = endmembers(self._bands, wetness(day))
+        rain = np.float32(wetness(day))
         grain = np.roll(self._noise, tuple(rng.integers(0, size, 2)), axis=(0, 1))
         shifts = rng.integers(0, size, (len(self._bands), 2))
         scene = np.empty((len(self._bands) + 1, size, size), np.uint16)
         offset = count_offset(day)
-        flat = ground.mixture.shares.reshape(len(ground.mixture.shares), -1)
         for top in range(0, size, _STRIP_ROWS):
             rows = slice(top, min(top + _STRIP_ROWS, size))
-            strip = table @ flat[:, rows.start * size : rows.stop * size]
-            strip = strip.reshape(len(self._bands), -1, size)
+            strip = ground.wet[:, rows] - ground.dry[:, rows]
+            strip *= rain
+            strip += ground.dry[:, rows]
             strip *= light[rows]
             part = Clouds(clouds.opacity[rows], clouds.brightness[rows], clouds.shadow[rows])
             look_through(strip, self._bands, part, weather)
@@ -117,7 +122,7 @@ class Camera:
         return scene
 
     def _light(self, day: date) -> FloatArray:
-        """(h, w) factor of illumination: slopes towards the sun are brighter, leaves are never even."""
+        """(h, w) factor of illumination: slopes to the sun are brighter, leaves never even."""
         elevation, azimuth = np.deg2rad(sun(day))
         steep = np.float32(0.30 / np.tan(elevation))
         light = 1 + steep * (

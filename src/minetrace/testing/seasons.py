@@ -1,4 +1,4 @@
-"""What changes from year to year without any mining: fields along the roads, sandbanks in the river."""
+"""What changes from year to year without any mining: fields and sandbanks."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def paint_sandbanks(mixture: Mixture, land: Land, year: int) -> None:
     """Lay bars inside the bends and in midstream; they drift downstream from year to year."""
     scale, near, river = land.scale, land.to_river, land.river
     vertex = near.vertex
-    drift = int(round((year - 2019) * 9 * scale + 11 * scale * hashed(np.array([year]), 41)[0]))
+    drift = round((year - 2019) * 9 * scale + 11 * scale * hashed(np.array([year]), 41)[0])
     bend = np.roll(river.curvature(int(34 * scale) + 3), drift) * 62 * scale
-    half = channel_width(river, scale) / 2
+    half = np.asarray(channel_width(river, scale) / 2, np.float32)
     inner = np.clip(bend[vertex] * near.side, 0, 1.4)
     across = near.distance_px - half[vertex]
     reach = (11.5 * scale) * smoothstep(0.45, 1.3, inner) * _presence(land, year)[vertex]

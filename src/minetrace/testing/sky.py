@@ -1,4 +1,4 @@
-"""What stands between the ground and the sensor: sun, haze, clouds, their shadows, and the edge of the swath."""
+"""What stands between the ground and the sensor: sun, haze, clouds, shadows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from minetrace.testing.noise import FloatArray, smoothstep, spectral
 from minetrace.testing.reflectance import BANDS
 
-# Sunlit cloud tops are white to the near infrared; water droplets and ice darken the short-wave infrared.
+# Cloud tops are white to the near infrared; droplets and ice darken the short-wave infrared.
 _CLOUD = dict(zip(BANDS, (0.92, 0.90, 0.89, 0.92, 0.62, 0.50), strict=True))
 # How much of the light is direct, and so missing in a shadow: the blue sky fills the rest.
 _DIRECT = dict(zip(BANDS, (0.50, 0.58, 0.64, 0.70, 0.78, 0.80), strict=True))
@@ -31,7 +31,8 @@ class Weather:
         kind: cumulus, broken, veil (with cirrus) or overcast.
         haze: reflectance that the air adds in the blue.
         gain: what the atmospheric correction left wrong, a factor near 1.
-        swath_edge: None, or where the swath ends, as a share of the width; negative keeps the right side.
+        swath_edge: None, or where the swath ends, as a share of the width; negative keeps the right
+            side.
     """
 
     cover: float
@@ -60,9 +61,12 @@ class Sky:
     def __init__(self, rng: np.random.Generator, size_px: int) -> None:
         """Draw the fields for a country of this size."""
         self.size_px = size_px
-        self._cumulus = spectral(rng, size_px, beta=2.7, longest_px=70)
-        self._broken = spectral(rng, size_px, beta=3.0, longest_px=260)
-        self._cirrus = spectral(rng, size_px, beta=2.9, longest_px=500, stretch=6, heading_deg=28)
+        self._cumulus = spectral(rng, size_px, beta=3.6, longest_px=75, shortest_px=5)
+        self._broken = spectral(rng, size_px, beta=3.5, longest_px=280, shortest_px=5)
+        self._cirrus = spectral(
+            rng, size_px, beta=3.3, longest_px=420, shortest_px=3, stretch=5, heading_deg=28
+        )
+        self._detail = spectral(rng, size_px, beta=2.2, longest_px=16, shortest_px=3)
 
     def clouds(
         self, rng: np.random.Generator, weather: Weather, day: date, resolution_m: float
@@ -71,18 +75,19 @@ class Sky:
         first = self._moved(rng, self._cumulus)
         second = self._moved(rng, self._broken)
         third = self._moved(rng, self._cirrus)
-        mix = {"cumulus": (1.0, 0.45), "broken": (0.45, 1.0), "veil": (0.6, 0.9)}
-        a, b = mix.get(weather.kind, (0.55, 0.9))
+        mix = {"cumulus": (0.8, 0.6), "broken": (0.45, 1.0), "veil": (0.5, 0.9)}
+        a, b = mix.get(weather.kind, (0.6, 0.8))
         field = np.float32(a) * first + np.float32(b) * second
+        field += 0.13 * self._moved(rng, self._detail)
         thick = self._opacity(field, weather)
         thin = np.zeros_like(thick)
         if weather.kind in ("veil", "overcast"):
-            thin = 0.34 * smoothstep(0.3, 2.2, third)
+            thin = 0.36 * smoothstep(0.4, 2.6, third)
         elevation, azimuth = sun(day)
         height_m = 900.0 if weather.kind == "cumulus" else 1500.0
         reach = height_m / np.tan(np.deg2rad(elevation)) / resolution_m
-        down = int(round(reach * np.cos(np.deg2rad(azimuth))))
-        right = int(round(-reach * np.sin(np.deg2rad(azimuth))))
+        down = round(reach * np.cos(np.deg2rad(azimuth)))
+        right = round(-reach * np.sin(np.deg2rad(azimuth)))
         shadow = np.roll(thick, (down, right), axis=(0, 1))
         # A cloud is lit on the side of the sun: its relief shows.
         lit = field - np.roll(field, (np.sign(down) * 3, np.sign(right) * 3), axis=(0, 1))
@@ -92,8 +97,8 @@ class Sky:
         return Clouds(opacity, np.clip(brightness, 0.25, 1.05), shadow)
 
     def _opacity(self, field: FloatArray, weather: Weather) -> FloatArray:
-        soft = {"cumulus": 0.30, "broken": 0.45, "veil": 0.6}.get(weather.kind, 0.25)
-        threshold = float(np.quantile(field[::3, ::3], 1.0 - weather.cover))
+        soft = {"cumulus": 0.42, "broken": 0.55, "veil": 0.7}.get(weather.kind, 0.35)
+        threshold = float(np.quantile(field[::3, ::3], 1.0 - weather.cover)) + 0.35 * soft
         # Thin edges reach far out of the core, as those of real clouds do.
         core = smoothstep(threshold - soft * 0.5, threshold + soft * 0.9, field)
         halo = smoothstep(threshold - soft * 1.6, threshold + soft * 0.3, field)
@@ -148,7 +153,8 @@ def scene_classes(
 ) -> npt.NDArray[np.uint8]:
     """Classify a scene as a 20 m scene classification would, with its usual mistakes.
 
-    Soft edges of clouds are missed, thin cloud is found in part, shadows have holes, bright roofs are taken for cloud.
+    Soft edges of clouds are missed, thin cloud is found in part, shadows have holes, bright roofs
+    are taken for cloud.
 
     Args:
         surface: (h, w) SCL class of the cloud-free ground.
@@ -174,7 +180,7 @@ def scene_classes(
 
 
 def swath(weather: Weather, size_px: int) -> npt.NDArray[np.bool_] | None:
-    """(h, w) what the sensor saw, or None if that is everything; the edge leans as the orbit does."""
+    """(h, w) what the sensor saw, or None if everything; the edge leans as the orbit does."""
     if weather.swath_edge is None:
         return None
     row, column = np.ogrid[0:size_px, 0:size_px]

@@ -1,7 +1,8 @@
 """The truth: which mine every mined pixel belongs to, its outlines, its hectares and its history.
 
-Identity follows one rule: a mine is a connected patch of active ground, gaps of up to 20 m included. It keeps its id where its
-ground overlaps that of the year before; a merge keeps the oldest id, a split leaves it with the largest part.
+Identity follows one rule: a mine is a connected patch of active ground, gaps of up to two pixels
+included. It keeps its id where its ground overlaps that of the year before; a merge keeps the
+oldest id, a split leaves it with the largest part.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def trace(diggings: Diggings, years: Sequence[int]) -> tuple[list[Year], list[Ev
     """Follow the mines through the years.
 
     Returns:
-        The ids in every year, and the events: appears, grows, shrinks, stays, splits, merges, merged (went into another),
-        abandoned (no active ground any more), overgrown (nothing of it left to see).
+        The ids in every year, and the events: appears, grows, shrinks, stays, splits, merges,
+        merged (went into another), abandoned (no active ground any more), overgrown (nothing of
+        it left to see). Mines of the first year appear in it.
     """
     owner = np.zeros(diggings.start.shape, np.int32)
     before = owner.copy()
@@ -145,8 +147,8 @@ def _compare(
 
 
 def _count(ids: IdArray) -> dict[int, int]:
-    counts = np.bincount(ids.ravel())
-    return {mine: int(counts[mine]) for mine in np.flatnonzero(counts) if mine > 0}
+    counts = np.bincount(ids.ravel()).tolist()
+    return {mine: count for mine, count in enumerate(counts) if mine > 0 and count > 0}
 
 
 def outlines(
@@ -155,8 +157,9 @@ def outlines(
     """Draw the outlines of the mines and of their parts.
 
     Returns:
-        Mines, one row per mine, year and state (active, abandoned), with kind (alluvial, industrial) and geodesic area_ha;
-        and the parts of the active ones, one row per mine, year and part.
+        Mines, one row per mine, year and state (active, abandoned), with kind (alluvial,
+        industrial) and geodesic area_ha; and the parts of the active ones, one row per mine,
+        year and part.
     """
     mines, parts = [], []
     industrial = set()
@@ -186,9 +189,10 @@ def outlines(
 
 def _polygons(ids: IdArray, transform: Affine) -> list[tuple[int, shapely.MultiPolygon]]:
     """One multipolygon of square pixels per id, in the order of the ids."""
-    pieces: dict[int, list[shapely.Geometry]] = {}
+    pieces: dict[int, list[shapely.Polygon]] = {}
     for geometry, value in shapes(ids, mask=ids > 0, connectivity=4, transform=transform):
-        pieces.setdefault(int(value), []).append(shapely.geometry.shape(geometry))
+        rings = geometry["coordinates"]
+        pieces.setdefault(int(value), []).append(shapely.Polygon(rings[0], rings[1:]))
     return [(mine, shapely.MultiPolygon(pieces[mine])) for mine in sorted(pieces)]
 
 
