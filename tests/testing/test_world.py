@@ -14,7 +14,7 @@ import rasterio
 from minetrace.core.period import Period
 from minetrace.errors import BandError, MissingFileError, StudyError
 from minetrace.flow.study import Study
-from minetrace.testing.courses import nearness, through
+from minetrace.testing.courses import meander, nearness
 from minetrace.testing.landscape import make_land
 from minetrace.testing.mines import dig
 from minetrace.testing.noise import hashed, spectral
@@ -26,6 +26,11 @@ from minetrace.testing.reflectance import (
     blurred,
     endmembers,
 )
+from minetrace.testing.sky import sun
+from minetrace.testing.truth import trace
+from minetrace.testing.world import World, make_world, open_world, world_study
+
+CLEAR = (4, 5, 6, 7)
 
 EVENTS = {"appears", "grows", "splits", "merges", "abandoned", "overgrown"}
 
@@ -253,16 +258,19 @@ def test_mixtures_stay_whole() -> None:
 
 
 def test_nearest_points_are_nearest() -> None:
-    rng = np.random.default_rng(2)
-    course = through(rng.uniform(5, 59, (4, 2)), (1.0, 1.0))
-    near = nearness([course], 64)
-    at = np.arange(64) + 0.5
-    exact = np.hypot(at[None, :, None] - course.xy[:, 0], at[:, None, None] - course.xy[:, 1]).min(
-        axis=2
-    )
-    np.testing.assert_allclose(near.distance_px, exact, atol=2.5)
-    close = exact < 8
-    np.testing.assert_allclose(near.distance_px[close], exact[close], atol=0.05)
+    """Of a line that bends as rivers do; only where two bends are equally far may one be missed."""
+    course = meander(
+        np.random.default_rng(2), (4, 40), (92, 55),
+        wavelength_px=40, swing_rad=1.6, width_px=(3, 3),
+    )  # fmt: skip
+    near = nearness([course], 96)
+    at = np.arange(96) + 0.5
+    dx, dy = at[None, :, None] - course.xy[:, 0], at[:, None, None] - course.xy[:, 1]
+    exact = np.hypot(dx, dy).min(axis=2)
+    error = near.distance_px - exact
+    assert error.min() > -1e-4
+    assert error.max() < 2.5
+    assert (error[exact < 8] < 0.01).mean() > 0.98
 
 
 def test_noise_and_hashes_are_spread_evenly() -> None:

@@ -94,8 +94,8 @@ def through(points: npt.ArrayLike, width_px: tuple[float, float]) -> Course:
 def nearness(courses: Sequence[Course], size_px: int, *, fine_px: float = 12.0) -> Nearness:
     """Find every pixel's nearest vertex by jump flooding (Rong & Tan, 2006).
 
-    Flooded at half the resolution, so up to two pixels off far away, then made exact to the vertex
-    within fine_px of a line.
+    Flooded at half the resolution, so up to two pixels off far away; within fine_px of a line the
+    vertices beside the one found are tried too.
     """
     xy = np.concatenate([course.xy for course in courses])
     tangent = np.concatenate([course.tangent for course in courses])
