@@ -9,6 +9,7 @@ not on the tiles, their order, or which of them are scanned together.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -128,20 +129,31 @@ class _Call:
 def _scored(
     scorer: Scorer, options: ScanOptions, read: Read, plan: Plan
 ) -> Generator[tuple[_Call, NDArray[np.float32]], None, None]:
-    """Calls with their answers, in lattice order."""
+    """Calls with their answers, in lattice order.
+
+    While one batch is scored, by a thread of its own, the next is drawn and the last one blended.
+    """
     card, size = scorer.card, options.batch_for(scorer.card)
     ask = Turned(scorer) if options.tta else scorer
-    images = np.zeros((size, len(card.bands), card.call_px, card.call_px), np.float32)
+    shape = (size, len(card.bands), card.call_px, card.call_px)
+    images, spare = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     waiting: list[_Call] = []
-    with PixelRows(read, plan, card) as pixels:
-        for call in _calls(card, plan, pixels):
-            _draw(call, plan.lattice, pixels, images[len(waiting)])
-            waiting.append(call)
-            if len(waiting) == size:
-                yield from zip(waiting, _ask(ask, card, images), strict=True)
-                waiting.clear()
+    pending: list[_Call] = []
+    answer: Future[NDArray[np.float32]] = Future()
+    with ThreadPoolExecutor(1, thread_name_prefix="score") as thread:
+        with PixelRows(read, plan, card) as pixels:
+            for call in _calls(card, plan, pixels):
+                _draw(call, plan.lattice, pixels, images[len(waiting)])
+                waiting.append(call)
+                if len(waiting) == size:
+                    done = zip(pending, answer.result() if pending else (), strict=False)
+                    answer, pending, waiting = thread.submit(_ask, ask, card, images), waiting, []
+                    images, spare = spare, images
+                    yield from done
+        if pending:
+            yield from zip(pending, answer.result(), strict=False)
         if waiting:
-            yield from zip(waiting, _ask(ask, card, images)[: len(waiting)], strict=True)
+            yield from zip(waiting, _ask(ask, card, images), strict=False)
 
 
 def _calls(card: ModelCard, plan: Plan, pixels: PixelRows) -> Iterator[_Call]:
