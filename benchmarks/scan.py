@@ -1,6 +1,6 @@
 """Scanning a large virtual raster against the bare model, measured in the same run.
 
-    python benchmarks/scan.py [--side 60000] [--unet-side 20000] [--unit 30000]
+    python benchmarks/scan.py [--side 60000] [--unet-side 20000] [--unit 60000]
 
 A real-looking GeoTIFF is repeated by a VRT without taking disk. The bare model is the ONNX session
 alone, one thread, called with the same shapes, as often as the ground needs, on one prepared
@@ -244,7 +244,7 @@ def main() -> None:
         "--side", type=int, default=60_000, help="of the patch net's raster, px; 0 skips"
     )
     parser.add_argument("--unet-side", type=int, default=20_000, help="of the U-Net's, px; 0 skips")
-    parser.add_argument("--unit", type=int, default=30_000, help="width of a unit of work, px")
+    parser.add_argument("--unit", type=int, default=60_000, help="width of a unit of work, px")
     parser.add_argument(
         "--bare-s", type=float, default=5.0, help="seconds a turn of the bare model"
     )
