@@ -19,10 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from minetrace.testing.world import make_world, world_study
-
 from minetrace.flow.study import Study
 from minetrace.testing.results import assert_equal, leftovers
+from minetrace.testing.world import make_world, world_study
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from minetrace.testing.world import World, make_world
 
 

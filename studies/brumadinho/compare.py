@@ -15,6 +15,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import shapely
+
 from minetrace.core.footprints import geodesic_hectares
 from minetrace.core.metrics import precision, recall
 from minetrace.flow.looked import LookedShares
@@ -50,7 +51,9 @@ def main() -> None:
     hit, false, miss = (hectares(s) for s in (
         shapely.intersection(change, flow), shapely.difference(change, flow),
         shapely.difference(flow, change)))  # fmt: skip
-    print(f"mudflow {hectares(flow):.1f} ha: overlap {hit:.1f}, missed {miss:.1f}; false alarms {false:.1f}")
+    print(
+        f"mudflow {hectares(flow):.1f} ha: overlap {hit:.1f}, missed {miss:.1f}; false alarms {false:.1f}"
+    )
     print(f"recall {recall(hit, miss):.2f}, precision {precision(hit, false):.2f}")
 
 

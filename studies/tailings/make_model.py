@@ -65,8 +65,14 @@ def augment(x: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         x = x.flip(-1)
     x = x.rot90(int(torch.randint(4, (1,), generator=rng)), (-2, -1))
     n = len(x)
-    gain = 1 + 0.15 * torch.randn(n, 1, 1, 1, generator=rng) + 0.05 * torch.randn(n, 3, 1, 1, generator=rng)
-    haze = 0.08 * torch.rand(n, 1, 1, 1, generator=rng) - 0.06 * torch.rand(n, 1, 1, 1, generator=rng)
+    gain = (
+        1
+        + 0.15 * torch.randn(n, 1, 1, 1, generator=rng)
+        + 0.05 * torch.randn(n, 3, 1, 1, generator=rng)
+    )
+    haze = 0.08 * torch.rand(n, 1, 1, 1, generator=rng) - 0.06 * torch.rand(
+        n, 1, 1, 1, generator=rng
+    )
     return (x * gain + haze).clamp(0, 1)
 
 
@@ -148,7 +154,9 @@ def main() -> None:
         print(f"fold {k}: {len(p)} chips, AUC {metrics[f'roc_auc_fold{k}']}", flush=True)
     threshold = 0.5
     if held:
-        metrics["roc_auc_mean"] = round(float(np.mean([metrics[f"roc_auc_fold{k}"] for k in range(5)])), 4)
+        metrics["roc_auc_mean"] = round(
+            float(np.mean([metrics[f"roc_auc_fold{k}"] for k in range(5)])), 4
+        )
         threshold = round(float(np.quantile(np.concatenate(held), 0.99)), 3)
         print("mean AUC", metrics["roc_auc_mean"], "threshold at 1 % false alarms", threshold)
     net = train(x[use], y[use], SEED)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+from rasterio.transform import from_bounds
+
 from minetrace.core.footprints import geodesic_hectares
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
 from minetrace.store.outlines import read_table
-from rasterio.transform import from_bounds
 
 FOREST = {"blue": 0.03, "green": 0.05, "red": 0.03, "nir": 0.32, "swir16": 0.14, "swir22": 0.06}
 BARE = {"blue": 0.16, "green": 0.22, "red": 0.28, "nir": 0.34, "swir16": 0.40, "swir22": 0.34}

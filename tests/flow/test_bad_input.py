@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import rasterio
 import yaml
-from minetrace.testing.world import World, world_study
 from shapely.geometry import box, mapping
+
+from minetrace.testing.world import World, world_study
 
 BOWTIE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from minetrace.testing.world import World, world_study
-from minetrace.testing.results import assert_equal, leftovers
 
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
+from minetrace.testing.results import assert_equal, leftovers
+from minetrace.testing.world import World, world_study
 
 Models = dict[str, dict[str, Any]]
 
