@@ -3,7 +3,6 @@
 A test module subclasses ``SourceContract`` and makes its source; pytest collects the tests. This
 module does not need pytest itself.
 """
-# ruff: noqa: S101  these are tests
 
 from __future__ import annotations
 
