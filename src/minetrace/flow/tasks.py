@@ -20,7 +20,7 @@ from minetrace.composites.methods import CHOICE_PX, begin
 from minetrace.core.grid import Rect, Tile
 from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, Raster
 from minetrace.core.region import project
-from minetrace.core.scores import NOT_LOOKED, Scores
+from minetrace.core.scores import NOT_LOOKED, SCALE, Scores
 from minetrace.errors import (
     DiskFullError,
     MinetraceError,
@@ -193,9 +193,10 @@ class Score:
         grid = place.grid.coarsened(card.cell_px)
         # `looked` counts cells of the region only, since scan leaves the rest not looked at
         wanted = int(cell_coverage(place, card.cell_px, cells).sum())
+        scales = [1.0 if name == "count" else 1 / SCALE for name in scores.names]
         write = partial(
             write_cog, pixels=scores.values, grid=grid, rect=cells, names=scores.names,
-            nodata=NOT_LOOKED, scales=(1e-4,) * len(scores.names),
+            nodata=NOT_LOOKED, scales=scales,
         )  # fmt: skip
         sidecar.publish(
             job.run, key, write, read_hash=read_hash, recipe=SCORE_RECIPE,

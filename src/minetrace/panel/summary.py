@@ -18,6 +18,8 @@ from minetrace.errors import OutlineError
 from minetrace.panel.gather import HECTARES
 from minetrace.panel.overlap import EQUAL_AREA
 
+HARDLY = 0.05  # below this share nothing found means nothing
+
 
 def summary(
     panel: gpd.GeoDataFrame,
@@ -35,7 +37,8 @@ def summary(
     Returns:
         One row per period: ``period``, ``start``, ``end``, ``sites`` with an outline,
         ``not_looked`` (sites that nobody could look at), ``extent``, ``area_ha`` or
-        ``footprint_ha`` of the outlines (NaN where nothing was looked at), and ``looked_share``.
+        ``footprint_ha`` of the outlines (NaN where next to nothing was looked at and nothing
+        found), and ``looked_share``.
 
     Raises:
         OutlineError: the panel mixes extents.
@@ -57,7 +60,7 @@ def summary(
         HECTARES[extent]: _per(periods, outlined.groupby("period")[HECTARES[extent]].sum()),
         "looked_share": [float(shares.get(period.label, np.nan)) for period in periods],
     })  # fmt: skip
-    blind = (rows["looked_share"] == 0) & (rows["sites"] == 0)
+    blind = (rows["looked_share"] < HARDLY) & (rows["sites"] == 0)
     rows.loc[blind, HECTARES[extent]] = np.nan
     return rows
 

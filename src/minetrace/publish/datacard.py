@@ -313,7 +313,8 @@ def _settings(card: DataCard) -> Iterator[str]:
 
 
 def _is_blind(row: Mapping[str, Any]) -> bool:
-    return not row["looked_share"] > 0
+    hectares = row.get("area_ha", row.get("footprint_ha"))
+    return not row["looked_share"] > 0 or _finite(hectares) is None
 
 
 def _finite(value: Any) -> float | None:

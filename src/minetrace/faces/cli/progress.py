@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import typer
@@ -99,7 +100,7 @@ def show(
         return
     kind = "mined" if summary.extent == "mined" else "footprint"
     rows: list[tuple[Any, ...]] = [
-        (p.label, p.sites, f"{p.hectares:,.1f}" if p.looked_share >= 0.005 else "not looked",
+        (p.label, p.sites, f"{p.hectares:,.1f}" if isfinite(p.hectares) else "not looked",
          f"{p.looked_share:.0%}") for p in summary.periods
     ]  # fmt: skip
     heads = ["period", "mines", f"{kind} ha", "looked at"]

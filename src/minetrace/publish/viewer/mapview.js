@@ -199,7 +199,7 @@
           map.removeSource(id);
         }
       }
-      const blind = !(data.periods[at].looked > 0);
+      const blind = !(data.periods[at].looked > 0) || data.periods[at].hectares === null;
       const pictured = data.pictures[label(at)].length > 0;
       map.setLayoutProperty("unlooked", "visibility", blind || pictured ? "visible" : "none");
     }

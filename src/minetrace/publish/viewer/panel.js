@@ -12,7 +12,8 @@
   const FOOTPRINT = "Windows in which mining was seen; larger than the mined ground itself.";
 
   const dates = (period) => `${app.day(period.start)} – ${app.day(period.last)}`;
-  const isBlind = (period) => !(period.looked > 0);
+  /* Next to nothing was looked at, and nothing found: that is no zero. */
+  const isBlind = (period) => !(period.looked > 0) || period.hectares === null;
 
   const kind = (name) =>
     el("span", { class: "kind", title: name === "footprint" ? FOOTPRINT : null }, KIND[name]);
@@ -33,7 +34,7 @@
   /* --- the period shown and the sum over sites ------------------------------------------ */
 
   function lookedWords(period) {
-    if (isBlind(period)) return "None of the region was looked at";
+    if (!(period.looked > 0)) return "None of the region was looked at";
     return `${app.percent(period.looked)} of the region looked at`;
   }
 
@@ -46,7 +47,9 @@
       el("div", { class: "now-head" }, el("h2", {}, period.label), el("span", { class: "muted" }, dates(period))),
       blind
         ? el("p", { class: "blind" }, el("strong", {}, "Not looked"),
-            " No clear image of the region in this period. Mines may be there.")
+            period.looked > 0
+              ? " Next to no clear image of the region in this period. Mines may be there."
+              : " No clear image of the region in this period. Mines may be there.")
         : el("p", { class: "figure" }, figure(period.hectares, period.kind, data.qualifier)),
       el("p", { class: "muted" },
         blind ? "" : app.count(period.sites, "site", "sites") + " · ", lookedWords(period)),

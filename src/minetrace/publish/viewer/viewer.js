@@ -85,9 +85,11 @@
     if (state.period + 1 >= data.periods.length) setPlaying(false);
   }
 
+  const isBlind = (period) => !(period.looked > 0) || period.hectares === null;
+
   function drawTimeline() {
     const period = data.periods[state.period];
-    const blind = !(period.looked > 0);
+    const blind = isBlind(period);
     slider.value = String(state.period);
     slider.setAttribute("aria-valuetext", period.label + (blind ? ", not looked" : ""));
     document.querySelectorAll("#ticks li").forEach((tick, i) => {
@@ -105,9 +107,9 @@
     tickStep = Math.ceil((Math.max(...data.periods.map((p) => p.label.length)) * 8 + 8) / room);
     ticks.replaceChildren(...data.periods.map((period, i) =>
       el("li", {
-        class: (period.looked > 0 ? "" : "unlooked") + ((last - i) % tickStep ? " silent" : ""),
+        class: (isBlind(period) ? "unlooked" : "") + ((last - i) % tickStep ? " silent" : ""),
         style: { left: `${last ? (100 * i) / last : 0}%` },
-      }, el("span", { class: "mark", style: { background: period.looked > 0 ? data.palette[i] : null } }),
+      }, el("span", { class: "mark", style: { background: isBlind(period) ? null : data.palette[i] } }),
       el("span", { class: "tick-label" }, period.label))));
     drawTimeline();
   }
