@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -137,10 +138,14 @@ class Coverage:
 
     @classmethod
     def of(cls, zone: Zone, grid: Grid, *, halo_px: int = 0) -> Coverage:
-        """The coverage of a zone, grown by ``halo_px`` pixels on every side."""
+        """The coverage of a zone, grown so that it holds ``halo_px`` pixels on every side.
+
+        A square window reaches further over its corner than over its edge, hence the diagonal.
+        """
         area = zone.projected(grid)
         if halo_px:
-            area = area.buffer(halo_px * grid.resolution_m, join_style="mitre", mitre_limit=2.0)
+            reach_m = halo_px * grid.resolution_m * math.sqrt(2)
+            area = area.buffer(reach_m, join_style="mitre", mitre_limit=2.0)
         shapely.prepare(area)
         return cls(area, grid)
 
@@ -159,6 +164,17 @@ class Coverage:
         """True if the geometry and the rectangle share any ground."""
         shapely.prepare(self.geometry)  # does nothing the second time; a pickle forgets it
         return bool(self.geometry.intersects(box(*self.grid.bounds(rect))))
+
+    def part(self, rect: Rect) -> BaseGeometry:
+        """The geometry inside a rectangle; only the polygons that it meets are looked at."""
+        frame = box(*self.grid.bounds(rect))
+        parts, tree = self._indexed
+        return shapely.union_all(shapely.intersection(parts[tree.query(frame)], frame))
+
+    @cached_property
+    def _indexed(self) -> tuple[NDArray[np.object_], shapely.STRtree]:
+        parts = shapely.get_parts(self.geometry)
+        return parts, shapely.STRtree(parts)
 
     def mask(self, rect: Rect) -> NDArray[np.bool_]:
         """True where a pixel's centre lies inside; shape (rect.height, rect.width)."""

@@ -87,7 +87,8 @@ class Engine:
                 if task is None:
                     exhausted = True
                 else:
-                    flying.add(pool.submit(_work, task))
+                    with _deaf():  # the first task starts the processes, which inherit it
+                        flying.add(pool.submit(_work, task))
             landed, flying = wait(flying, return_when=FIRST_COMPLETED)
             for future in landed:
                 done(future.result())
@@ -96,6 +97,19 @@ class Engine:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def _begin(shared: Any, parent: int) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import astuple
 from typing import Any
 
 import shapely
 from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
 
 from minetrace.composites.methods import CHOICE_PX
 from minetrace.core.grid import Rect, Tile
@@ -30,6 +32,7 @@ def composite_hash(job: Job, period: int, place: Place, tile: Tile) -> str:
         "recipe": COMPOSITE_RECIPE,
         "bands": job.bands,
         "grid": _grid(place),
+        "tile": astuple(tile.rect),
         "ground": _ground(place.imagery, tile.rect),
         "settings": job.study.composite.model_dump(),
         "start": span.start,
@@ -47,6 +50,7 @@ def score_hash(job: Job, ledger: Ledger, period: int, place: Place, tile: Tile) 
         "recipe": SCORE_RECIPE,
         "card": job.scorer.card.to_json(),
         "options": [job.study.model.tta, job.study.model.statistics],
+        "tile": astuple(tile.rect),
         "ground": _ground(place.coverage, around),
         "composites": _checksums(ledger, (Key("composites", label, t.id) for t in near)),
     })  # fmt: skip
@@ -61,6 +65,7 @@ def outline_hash(job: Job, ledger: Ledger, period: int) -> str:
         "rules": job.study.vectors.model_dump(),
         "threshold": job.threshold,
         "extent": job.extent,
+        "places": [_place(place) for place in job.places],
         "delineator": job.delineator.card.to_json() if job.delineator else None,
         "inputs": [[s.key.tile, s.checksum] for k in kinds for s in ledger.sidecars(k, label)],
     })  # fmt: skip
@@ -94,5 +99,14 @@ def _ground(coverage: Coverage, rect: Rect) -> str:
     frame = box(*coverage.grid.bounds(rect))
     if coverage.geometry.contains(frame):
         return "all"
-    part = shapely.normalize(shapely.intersection(coverage.geometry, frame))
-    return hashlib.sha256(shapely.to_wkb(part)).hexdigest()[:32]
+    return _shape(coverage.part(rect))
+
+
+def _place(place: Place) -> list[Any]:
+    """Where outlines are cut: at the region if they are delineated, and at the zone's strip."""
+    strip = place.zone.strip
+    return [_shape(place.coverage.geometry), strip.bounds if strip else None]
+
+
+def _shape(geometry: BaseGeometry) -> str:
+    return hashlib.sha256(shapely.to_wkb(shapely.normalize(geometry))).hexdigest()[:32]

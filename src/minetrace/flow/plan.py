@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import shapely
 from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.footprints import Extent
 from minetrace.core.grid import Grid, Rect, Tile, tiles_over
@@ -189,21 +191,32 @@ def _over_the_edge(zone: Zone, region: Region, cell_m: float) -> Zone:
 
 def _with_looks(place: Place, sources: Sequence[Source], periods: Sequence[Period]) -> Place:
     around = place.imagery.rect
+    near = box(*_lonlat(place).bounds)
     looks: dict[str, list[Look]] = {period.label: [] for period in periods}
     for number, source in enumerate(sources):
         for scene in source.scenes():
             period = next((p for p in periods if scene.day in p), None)
             if period is None:
                 continue
-            ground: Any = project(
-                shapely.segmentize(source.footprint(scene), 0.05), "EPSG:4326", place.grid.crs
-            )
+            footprint = source.footprint(scene)
+            if not footprint.intersects(near):  # a projection has no numbers for what is far away
+                continue
+            ground: Any = project(shapely.segmentize(footprint, 0.05), "EPSG:4326", place.grid.crs)
+            if not np.isfinite(ground.bounds).all():
+                ground = place.imagery.geometry
             rect = place.grid.rect(ground.bounds).expand(2)
             if not (rect & around).empty:
                 looks[period.label].append(Look(number, scene, rect))
     found = {label: tuple(sorted(line, key=_by_day)) for label, line in looks.items()}
     return Place(place.zone, place.grid, place.coverage, place.imagery,
                  place.tiles, place.imagery_tiles, found)  # fmt: skip
+
+
+def _lonlat(place: Place) -> BaseGeometry:
+    """The imagery's ground in longitude and latitude."""
+    edges = shapely.segmentize(box(*place.imagery.geometry.bounds), 1000.0)
+    ground: BaseGeometry = project(edges, place.grid.crs, "EPSG:4326")
+    return ground
 
 
 def _by_day(look: Look) -> tuple[Any, ...]:

@@ -168,7 +168,7 @@ class _Walk:
 
     def publish(self, panel: gpd.GeoDataFrame) -> Summary:
         """Catalog, data card and map."""
-        shares = region_shares(self.ledger, self.job.periods)
+        shares = region_shares(self.job, self.ledger)
         summary = summarise(self.job, panel, shares, self.ledger.failures())
         for label, share in shares.items():
             if share == 0:
@@ -194,8 +194,10 @@ class _Walk:
 
     def refuse_blindness(self) -> None:
         """Stop if nothing was looked at in any period."""
-        if any(region_shares(self.ledger, self.job.periods).values()):
+        if any(region_shares(self.job, self.ledger).values()):
             return
+        if self.ledger.failures():
+            self.refuse_failures(allow_missing=False)
         raise NoImageryError(
             "no clear look at the region in any period: every pixel is cloud or nodata; "
             "give more dates, or loosen sources.mask or composite.min_looks"
@@ -217,8 +219,8 @@ class _Walk:
     def _tile_km2(self, place: int, tile: Tile, *, imagery: bool = False) -> float:
         """Ground of a tile, roughly: how much of its frame the region fills."""
         here = self.job.places[place]
-        area = (here.imagery if imagery else here.coverage).geometry
-        return float(area.intersection(box(*here.grid.bounds(tile.rect))).area / 1e6)
+        coverage = here.imagery if imagery else here.coverage
+        return float(coverage.part(tile.rect).area / 1e6)
 
     def _unit_tiles(self, place: Place, workers: int) -> int:
         """Tiles along one side of a unit: as large as memory allows, as small as workers need."""

@@ -161,16 +161,23 @@ class Score:
         composites = CompositeReader.of(job, self.period, self.place, around)
         options = ScanOptions(tta=job.study.model.tta, statistics=job.study.model.statistics)
         left = dict(whole)
-        try:
+
+        def score(rects: tuple[Rect, ...]) -> None:
             for rect, scores in scan(
-                composites, job.scorer, place.grid, tuple(whole),
-                coverage=place.coverage, options=options,
-            ):  # fmt: skip
+                composites, job.scorer, place.grid, rects, coverage=place.coverage, options=options
+            ):
                 self._store(job, place, keys[rect], rect.cells(card.cell_px), scores, hashes[rect])
                 del left[rect]
+
+        try:
+            score(tuple(whole))
         except Exception as error:  # noqa: BLE001  whatever went wrong is these tiles' failure
-            for rect, read_hash in left.items():
-                _fail(job, [keys[rect]], read_hash, error)
+            _raise_if_theirs(error)
+            for rect in tuple(left):  # one by one, so that what fails does not depend on the unit
+                try:
+                    score((rect,))
+                except Exception as own:  # noqa: BLE001
+                    _fail(job, [keys[rect]], hashes[rect], own)
         return Done(settled, km2, composites.bytes_read)
 
     def _with_composite(
@@ -267,10 +274,14 @@ def projection(place: Place, rect: Rect, cell_px: int = 1) -> dict[str, Any]:
 
 def _fail(job: Job, keys: Sequence[Key], read_hash: str, error: Exception) -> None:
     """Record a failure, or raise it if it is not the tile's own."""
-    theirs = isinstance(error, UserError | DiskFullError) and not isinstance(error, RasterError)
-    if theirs:
-        raise error
+    _raise_if_theirs(error)
     known = isinstance(error, MinetraceError)
     reason = str(error) if known else f"{type(error).__name__}: {error}"
     for key in keys:
         sidecar.fail(job.run, key, read_hash=read_hash, reason=reason)
+
+
+def _raise_if_theirs(error: Exception) -> None:
+    """Raise what no tile can help: the user's mistake, a full disk."""
+    if isinstance(error, UserError | DiskFullError) and not isinstance(error, RasterError):
+        raise error

@@ -110,5 +110,6 @@ def show(
     table(f"{summary.name}: {summary.sites} mines", heads, rows)
     typer.echo(f"Geodesic hectares of {kind} ground: mapped, no interval; model {summary.model}.")
     if summary.failed:
-        typer.echo(f"{summary.failed} tiles failed and count as not looked at.")
+        tiles = {(key.period, key.tile) for key, _ in summary.failed}
+        typer.echo(f"{len(tiles)} tiles failed and count as not looked at.")
     typer.echo(f"Done in {summary.seconds:.1f} s. Open the map: {summary.map}")
