@@ -61,7 +61,7 @@ def _read(job: Job, number: int) -> SourceRead:
     days = sorted(scenes.values())
     return SourceRead(
         path.name, len(scenes), days[0] if days else None, days[-1] if days else None,
-        study.licence, study.attribution,
+        study.licence, study.attribution, job.sources[number].masking,
     )  # fmt: skip
 
 
@@ -70,11 +70,13 @@ def _provenance(job: Job, sources: list[SourceRead]) -> dict[str, str]:
         "model": job.scorer.card.name,
         "outlines": f"score at least {job.threshold:g}",
         "composite": job.study.composite.method,
+        "clouds": "; ".join(s.masking or "not masked: they count as looked at" for s in sources),
         "imagery": "; ".join(f"{s.name}, {s.looks} scenes" for s in sources),
         "minetrace": versions()["minetrace"],
     }
     credit = "; ".join(dict.fromkeys(s.attribution for s in sources if s.attribution))
-    return {**told, "attribution": credit} if credit else told
+    unsaid = "imagery: " + "; ".join(s.name for s in sources) + ", attribution not stated"
+    return {**told, "attribution": credit or unsaid}
 
 
 def _pictures(job: Job) -> dict[str, list[Picture]]:

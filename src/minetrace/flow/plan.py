@@ -19,7 +19,7 @@ from minetrace.core.grid import Grid, Rect, Tile, tiles_over
 from minetrace.core.model import Scorer
 from minetrace.core.period import Period
 from minetrace.core.region import Coverage, Region, Zone, project
-from minetrace.errors import NoImageryError
+from minetrace.errors import NoImageryError, RegionError
 from minetrace.flow.study import SourceStudy, Study
 from minetrace.predict.bands import resolve
 from minetrace.predict.onnx import OnnxScorer
@@ -150,7 +150,10 @@ def read_study_region(study: Study) -> Region:
         west, south, east, north = asked.bbox
         origin = f"bbox {list(asked.bbox)}"
         if west >= east or south >= north:
-            return Region.of(shapely.Polygon(), origin=f"{origin} (west, south, east, north)")
+            raise RegionError(
+                f"{origin}: west must be below east and south below north; "
+                "the order is [west, south, east, north], longitude first"
+            )
         return Region.of(box(west, south, east, north), origin=origin)
     path: Path = asked.file or asked.folder  # type: ignore[assignment]  # the study has one of them
     return Region.of(read_region(path), origin=str(path))

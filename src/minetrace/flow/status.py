@@ -6,11 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from minetrace.errors import RunInUseError
+from minetrace.errors import NoPermissionError, RunInUseError
 from minetrace.flow.plan import plan
 from minetrace.flow.study import Study
+from minetrace.store.files import read_json
 from minetrace.store.ledger import Count, Ledger
 from minetrace.store.run_folder import Key, RunFolder
+
+SMALL = 20_000  # artefacts whose sidecars are looked at again, however the last run ended
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Status:
     """What of a run is done, failed and missing."""
 
     running: bool
+    finished: bool
     counts: tuple[Count, ...]
     failures: tuple[tuple[Key, str], ...]
 
@@ -29,12 +33,14 @@ class Status:
         if any(count.failed for count in self.counts):
             return "failed in part"
         missing = any(count.missing for count in self.counts)
-        return "not complete: the same command goes on" if missing else "complete"
+        whole = self.finished and not missing
+        return "complete" if whole else "not complete: the same command goes on"
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "running": self.running,
+            "finished": self.finished,
             "verdict": self.verdict,
             "counts": [asdict(count) for count in self.counts],
             "failures": [{"artefact": str(key), "reason": reason} for key, reason in self.failures],
@@ -52,12 +58,23 @@ def status(out: Path) -> Status:
     running = False
     try:
         with run.claimed(), Ledger.open(run) as ledger:
-            if not ledger.keys():
+            keys = ledger.keys()
+            if not keys:
                 ledger.expect(plan(Study.read(run.study), run).keys())
-            elif not ledger.settled:
+            elif not ledger.settled or len(keys) <= SMALL:
                 ledger.refresh()
             ledger.settle()
     except RunInUseError:
         running = True
-    with Ledger.open(run) as ledger:
-        return Status(running, tuple(ledger.counts()), tuple(ledger.failures()))
+    except NoPermissionError:  # somebody else's run: what its index says must do
+        running = False
+    with Ledger.reading(run) as ledger:
+        finished = ledger.finished if ledger.finished is not None else _ended_well(run)
+        return Status(running, finished, tuple(ledger.counts()), tuple(ledger.failures()))
+
+
+def _ended_well(run: RunFolder) -> bool:
+    """What the report of the last attempt says, where the index was lost."""
+    if not run.report.is_file():
+        return False
+    return bool(read_json(run.report)["attempts"][-1]["outcome"] == "done")

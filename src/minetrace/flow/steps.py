@@ -6,8 +6,10 @@ that a run goes on after whatever stopped it.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -66,6 +68,8 @@ def run(
     with job.run.claimed() as folder, Ledger.open(folder) as ledger:
         write_text(folder.study, job.study.dump())
         ledger.expect(job.keys())
+        ledger.finish(done=False)
+        _tell_what_is_read(job, tell)
         try:
             walk = _Walk(job, ledger, tell, attempt)
             with Engine.of(job, workers) as engine:
@@ -77,6 +81,7 @@ def run(
             panel = walk.panel()
             summary = walk.publish(panel)
             attempt.end("done")
+            ledger.finish(done=True)
             summary = replace(summary, seconds=attempt.seconds)
         except KeyboardInterrupt as error:
             attempt.end("stopped")
@@ -87,9 +92,33 @@ def run(
             attempt.end(str(error))
             raise
         finally:
-            ledger.settle()
-            write_report(folder, attempt, {"study": job.study.name})
+            with _nothing_worse():
+                ledger.settle()
+                write_report(folder, attempt, {"study": job.study.name})
     return summary
+
+
+@contextmanager
+def _nothing_worse() -> Iterator[None]:
+    """Let an error that is on its way pass before one of tidying up."""
+    under_way = sys.exc_info()[1]
+    try:
+        yield
+    except MinetraceError:
+        if under_way is None:
+            raise
+
+
+def _tell_what_is_read(job: Job, tell: Reporter) -> None:
+    """Say which scenes count, and whether clouds are kept out of them."""
+    for number, source in enumerate(job.sources):
+        here = {look.scene.id for place in job.places for looks in place.looks.values()
+                for look in looks if look.source == number}  # fmt: skip
+        every = len(source.scenes())
+        if len(here) < every:
+            tell.note(f"{len(here)} of {every} scenes touch the region in the periods asked for")
+        if not source.masking:
+            tell.warn("no cloud mask: clouds count as looked at; name one with sources.mask")
 
 
 @dataclass

@@ -143,7 +143,9 @@ class SourceStudy(_Closed):
     scale: float | None = Field(None, description="for all bands without one of their own")
     offset: float | None = None
     date: DateStudy | None = None
-    mask: MaskStudy | None = Field(None, description="default: a band described SCL or QA_PIXEL")
+    mask: MaskStudy | None = Field(
+        None, description="default: a band described SCL or QA_PIXEL, grown by a pixel of its own"
+    )
     nodata: float | None = None
     licence: str = Field("", description="said in the data card")
     attribution: str = Field("", description="said in the data card and on the map")
@@ -180,9 +182,9 @@ class VectorStudy(_Closed):
     high: float | None = Field(
         None, gt=0, lt=1, description="hysteresis: keep what reaches this somewhere"
     )
-    sieve_px: int = Field(0, ge=0, description="drop specks and fill pinholes below this")
+    sieve_px: int = Field(6, ge=0, description="drop specks and fill pinholes below this")
     fill_holes_ha: float = Field(0.0, ge=0)
-    min_ha: float = Field(0.0, ge=0)
+    min_ha: float = Field(0.3, ge=0)
     simplify_m: float = Field(0.0, ge=0)
 
 
@@ -220,6 +222,10 @@ def _as_periods(value: Any) -> Any:
     return spelled
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, Mapping) else value
+
+
 def _spell(period: Period) -> dict[str, Any]:
     return {"label": period.label, "start": period.start, "end": period.end}
 
@@ -233,7 +239,7 @@ class Study(_Closed):
         description="years (2019..2024), quarters (2019-q3), or {label, start, end}"
     )
     grid: GridStudy = GridStudy()
-    sources: tuple[SourceStudy, ...] = Field(min_length=1)
+    sources: Annotated[tuple[SourceStudy, ...], BeforeValidator(_as_list)] = Field(min_length=1)
     composite: CompositeStudy = CompositeStudy()
     model: ModelStudy = ModelStudy(name="spectral")
     delineate: bool = Field(
@@ -301,7 +307,11 @@ class Study(_Closed):
         """
         if path is not None:
             study = cls.read(path)
-            return cls.of({**study.model_dump(mode="json"), **flags}, origin=str(path))
+            settings = study.model_dump(mode="json")
+            if "sources" in flags:  # the folder changes, how it is read does not
+                settings["sources"][0]["path"] = flags["sources"][0]["path"]
+                flags = {key: value for key, value in flags.items() if key != "sources"}
+            return cls.of({**settings, **flags}, origin=str(path))
         needed = {"region": "--region", "periods": "--years", "sources": "--source"}
         missing = [flag for key, flag in needed.items() if key not in flags]
         if missing:
@@ -318,11 +328,10 @@ class Study(_Closed):
 
 
 def _explain(error: ValidationError) -> str:
-    """The first complaint as one sentence, and how many more there are."""
+    """The first complaint as one sentence."""
     problems = error.errors()
     # an unknown key says more than the ten complaints that follow from it
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    more = f" ({len(problems) - 1} more like this)" if len(problems) > 1 else ""
     place = ".".join(str(part) for part in first["loc"] if str(part).isidentifier() or
                      isinstance(part, int))  # fmt: skip
     if first["type"] == "extra_forbidden":
@@ -332,14 +341,13 @@ def _explain(error: ValidationError) -> str:
             f"unknown key {place!r}; "
             + (f"did you mean {hint!r}? " if hint else "")
             + f"known here: {', '.join(known)}"
-            + more
         )
     if first["type"] == "missing":
-        return f"{place!r} is missing{more}"
+        return f"{place!r} is missing"
     text = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return f"{place}: {text}{shown}{more}"
+    return f"{place}: {text}{shown}"
 
 
 def _known_keys(place: Sequence[int | str]) -> list[str]:

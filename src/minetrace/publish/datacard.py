@@ -47,6 +47,7 @@ class SourceRead:
         last: day of the latest.
         licence: as the study says.
         attribution: likewise.
+        masking: how clouds were kept out; empty if they were not.
     """
 
     name: str
@@ -55,6 +56,7 @@ class SourceRead:
     last: date | None = None
     licence: str = ""
     attribution: str = ""
+    masking: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ def facts(card: DataCard) -> dict[str, Any]:
         ],
         "sources": [
             {"name": s.name, "looks": s.looks, "first": _iso(s.first), "last": _iso(s.last),
-             "licence": s.licence or None, "attribution": s.attribution or None}
+             "licence": s.licence or None, "attribution": s.attribution or None,
+             "clouds": s.masking or None}
             for s in card.sources
         ],
         "model": card.model.to_json(),
@@ -283,6 +286,10 @@ def _imagery(card: DataCard) -> Iterator[str]:
     for source in card.sources:
         span = f", {source.first} to {source.last}" if source.first and source.last else ""
         yield f"- **{source.name}**: {count(source.looks, 'scene')}{span}."
+        yield (
+            f"  Clouds: masked by {source.masking}." if source.masking else
+            "  Clouds: not masked, so a cloud counts as looked at, and may even look like a mine."
+        )  # fmt: skip
         yield f"  Licence: {source.licence or 'not stated; ask whoever gave the files'}."
         if source.attribution:
             yield f"  Attribution: {source.attribution}"

@@ -63,6 +63,15 @@ class FileSource:
         return self._first.crs
 
     @property
+    def masking(self) -> str:
+        """How clouds are kept out, in words; empty if they are not."""
+        if self._first.mask is None:
+            return "alpha" if self.options.mask and self.options.mask.kind == "alpha" else ""
+        options = self._first.mask.options
+        grown = f", grown by {options.dilate_m:g} m" if options.dilate_m else ""
+        return f"{options.kind.upper()}{grown}"
+
+    @property
     def _first(self) -> Image:
         return next(iter(self._images.values()))
 
@@ -87,10 +96,11 @@ class FileSource:
         image = self._images[scene]
         self._refuse_unknown(bands)
         pixels, valid = self._pixels(image, bands, grid, rect)
-        margin = dilation_px(self._dilate_m, grid.resolution_m)
-        if margin and image.mask is not None and valid.any():
+        dilate_m = image.mask.options.dilate_m if image.mask else 0.0
+        margin = dilation_px(dilate_m, grid.resolution_m)
+        if margin and valid.any():
             wide = rect.expand(margin)
-            spread = dilate(_spread(image, grid, wide), self._dilate_m / grid.resolution_m)
+            spread = dilate(_spread(image, grid, wide), dilate_m / grid.resolution_m)
             valid &= ~spread[rect.within(wide)]
         pixels[:, ~valid] = NODATA
         return Raster(tuple(bands), pixels, valid, grid.geobox(rect))
@@ -108,10 +118,6 @@ class FileSource:
             },
             "mask": [image.mask.index, as_json(image.mask.options)] if image.mask else None,
         }
-
-    @property
-    def _dilate_m(self) -> float:
-        return self.options.mask.dilate_m if self.options.mask else 0.0
 
     def _pixels(
         self, image: Image, bands: Sequence[str], grid: Grid, rect: Rect

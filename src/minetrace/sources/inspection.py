@@ -24,6 +24,8 @@ from minetrace.sources.radiometry import is_thermal, radiometry, refuse_counts
 _WGS84 = Geod(ellps="WGS84")
 SAMPLE_PX = 64
 
+GROW_M = {"scl": 20.0, "qa_pixel": 30.0}  # one pixel of each mask, since both miss cloud edges
+
 
 def inspect(path: Path, options: FileOptions) -> Image:
     """What a file says about itself, and what the user says about it.
@@ -107,7 +109,7 @@ def _mask(
         if found is None:
             return None
         kind, index = found
-        options = MaskOptions(kind="scl" if kind == "scl" else "qa_pixel")
+        options = MaskOptions(kind="scl" if kind == "scl" else "qa_pixel", dilate_m=GROW_M[kind])
         return MaskBand(index, raster.nodatavals[index - 1], options)
     if options.kind == "alpha" and alpha is None and not _has_mask(raster):
         raise BandError(f"{path.name}: sources.mask asks for an alpha band, and it has none")

@@ -23,7 +23,8 @@ class FileOptions:
             Thermal bands are in kelvin, so this never applies to them.
         offset: added to it; -0.1 for Sentinel-2 from baseline 04.00 on.
         date: where the date is.
-        mask: which pixels are clear; None to use a band described SCL or QA_PIXEL if there is one.
+        mask: which pixels are clear; None to use a band described SCL or QA_PIXEL if there
+            is one, grown by one of its pixels.
         nodata: the count that means that nothing was seen; default: the files' tags.
     """
 

@@ -44,6 +44,11 @@ class Source(Protocol):
         """Native CRS of the first scene; others may differ and are warped all the same."""
         ...
 
+    @property
+    def masking(self) -> str:
+        """How clouds are kept out, in words; empty if they are not."""
+        ...
+
     def scenes(self) -> tuple[Scene, ...]:
         """Every scene, ordered by day, then by id."""
         ...

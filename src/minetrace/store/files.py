@@ -31,6 +31,10 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise NoPermissionError(
                 f"{path}: no permission to write there; choose another folder with --out"
             ) from error
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ENAMETOOLONG):
+            raise RunError(
+                f"{path}: cannot be written ({error.strerror}); choose another folder with --out"
+            ) from error
         raise
 
 

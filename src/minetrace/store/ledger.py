@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from minetrace.errors import DiskFullError, FailedError, NoPermissionError
 from minetrace.store import sidecar
 from minetrace.store.run_folder import Key, RunFolder
 from minetrace.store.sidecar import Sidecar
@@ -50,18 +51,28 @@ class Ledger:
     @contextmanager
     def open(cls, run: RunFolder) -> Iterator[Ledger]:
         """Open the index, made if it is absent."""
-        with closing(_connect(run)) as db:
+        with _told(run), closing(_connect(run)) as db:
+            yield cls(run, db)
+
+    @classmethod
+    @contextmanager
+    def reading(cls, run: RunFolder) -> Iterator[Ledger]:
+        """Open the index without writing to it; empty if there is none."""
+        where = f"{run.index.absolute().as_uri()}?mode=ro" if run.index.is_file() else ":memory:"
+        with _told(run), closing(sqlite3.connect(where, timeout=30, uri=True)) as db:
+            if where == ":memory:":
+                db.executescript(_TABLE)
             yield cls(run, db)
 
     def expect(self, keys: Iterable[Key]) -> None:
         """Set what the run consists of and read every sidecar again."""
+        rows = [self._row(key) for key in keys]  # before the transaction, which locks others out
         with self._db:
             self._db.execute("DELETE FROM artefacts")
             self._db.executemany(
-                "INSERT OR REPLACE INTO artefacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (self._row(key) for key in keys),
+                "INSERT OR REPLACE INTO artefacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
-            self._db.execute("INSERT OR REPLACE INTO marks VALUES ('settled', 'no')")
+        self._mark("settled", "no")
 
     def refresh(self) -> None:
         """Read every sidecar again, for the artefacts that are expected."""
@@ -69,14 +80,29 @@ class Ledger:
 
     def settle(self) -> None:
         """Say that the index agrees with the sidecars."""
-        with self._db:
-            self._db.execute("INSERT OR REPLACE INTO marks VALUES ('settled', 'yes')")
+        self._mark("settled", "yes")
 
     @property
     def settled(self) -> bool:
         """False if a run was cut off, so that the index may lag behind the sidecars."""
-        row = self._db.execute("SELECT value FROM marks WHERE name = 'settled'").fetchone()
-        return bool(row and row[0] == "yes")
+        return self._marked("settled") == "yes"
+
+    def finish(self, *, done: bool) -> None:
+        """Say whether the run as it is asked for now has come to its end."""
+        self._mark("finished", "yes" if done else "no")
+
+    @property
+    def finished(self) -> bool | None:
+        """True if the run came to its end, None if the index does not know."""
+        return {"yes": True, "no": False}.get(self._marked("finished"))
+
+    def _mark(self, name: str, value: str) -> None:
+        with self._db:
+            self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))
+
+    def _marked(self, name: str) -> str:
+        row = self._db.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else ""
 
     def keys(self) -> list[Key]:
         """Every artefact that the run consists of."""
@@ -138,13 +164,32 @@ def _connect(run: RunFolder) -> sqlite3.Connection:
     """A connection to a sound index; a broken one is thrown away, since it can be made anew."""
     try:
         return _prepared(run)
+    except sqlite3.OperationalError:  # busy, or no room: the index itself is sound
+        raise
     except sqlite3.DatabaseError:
         run.index.unlink(missing_ok=True)
         return _prepared(run)
 
 
 def _prepared(run: RunFolder) -> sqlite3.Connection:
-    db = sqlite3.connect(run.index)
+    db = sqlite3.connect(run.index, timeout=30)
     db.execute("PRAGMA synchronous = OFF")
     db.executescript(_TABLE)
     return db
+
+
+@contextmanager
+def _told(run: RunFolder) -> Iterator[None]:
+    """Say what SQLite says in our own words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        words = str(error)
+        if "full" in words or "disk I/O" in words:
+            raise DiskFullError(
+                f"{run.index}: the disk is full; free some room and run the same command again, "
+                "finished tiles are kept"
+            ) from error
+        if "readonly" in words or "unable to open" in words:
+            raise NoPermissionError(f"{run.index}: no permission to write there") from error
+        raise FailedError(f"{run.index}: {words}; try again") from error

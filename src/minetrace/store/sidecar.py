@@ -82,10 +82,13 @@ def publish(
 
 def read(run: RunFolder, key: Key) -> Sidecar | None:
     """The sidecar of an artefact, or None if the artefact does not exist."""
-    place = run.sidecar(key)
-    if not (place.is_file() and run.path(key).is_file()):
+    place, path = run.sidecar(key), run.path(key)
+    if not (place.is_file() and path.is_file()):
         return None
-    own = read_json(place)["properties"]
+    item = read_json(place)
+    if path.stat().st_size != item["assets"]["data"]["file:size"]:
+        return None  # cut short or overwritten by somebody
+    own = item["properties"]
     return Sidecar(
         key, own["minetrace:read_hash"], own["minetrace:sha256"], own.get("minetrace:facts", {})
     )

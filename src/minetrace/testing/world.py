@@ -208,13 +208,11 @@ def world_study(world: World, *, name: str = "world") -> dict[str, Any]:
             {
                 "kind": "files",
                 "path": str(world.scenes.resolve()),
-                "mask": {"kind": "scl", "dilate_m": 10.0},
                 "licence": "MIT",
                 "attribution": f"{COUNTRY}, a made-up country",
             }
         ],
         "model": {"name": "spectral"},
-        "vectors": {"sieve_px": 6, "min_ha": 0.3},
     }
 
 

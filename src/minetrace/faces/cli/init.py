@@ -26,12 +26,14 @@ sources:
     # If the files do not say how numbers become reflectance (number * scale + offset):
     # scale: 0.0001
     # offset: 0.0
-    # mask: {{kind: scl, dilate_m: 20}}
+    # A band described SCL or QA_PIXEL masks clouds by itself. If it has another name:
+    # mask: {{kind: scl, band: scene_classes, dilate_m: 20}}
+    # date: {{pattern: "%Y%m%d"}}  # where in the file name the date stands, if it is not found
 
 # grid: {{resolution_m: 10}}     # default: the imagery's own, in each place's UTM zone
-composite: {{method: median, min_looks: 1}}
+# composite: {{method: median, min_looks: 1}}
+# vectors: {{min_ha: 0.3, sieve_px: 6}}
 model: {{name: spectral}}        # or  path: my-model/  (model.onnx + model.json)
-vectors: {{min_ha: 0.5, sieve_px: 9}}
 """
 
 

@@ -81,7 +81,8 @@ class Bars:
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table; numbers stand to the right."""
-    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    typer.echo(title)
+    shown = Table(box=None, pad_edge=False, header_style="bold")
     lines = [list(row) for row in rows]
     for i, head in enumerate(heads):
         right = i > 0 and any(str(line[i])[:1].isdigit() for line in lines)
@@ -89,6 +90,13 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
     for line in lines:
         shown.add_row(*(str(cell) for cell in line))
     Console(highlight=False).print(shown)
+
+
+def _share(share: float) -> str:
+    """A percentage that does not round to all or nothing."""
+    if 0 < share < 0.005:
+        return "under 1%"
+    return "over 99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
 def show(
@@ -101,7 +109,7 @@ def show(
     kind = "mined" if summary.extent == "mined" else "footprint"
     rows: list[tuple[Any, ...]] = [
         (p.label, p.sites, f"{p.hectares:,.1f}" if isfinite(p.hectares) else "not looked",
-         f"{p.looked_share:.0%}") for p in summary.periods
+         _share(p.looked_share)) for p in summary.periods
     ]  # fmt: skip
     heads = ["period", "mines", f"{kind} ha", "looked at"]
     if truth:
