@@ -157,20 +157,23 @@ class Score:
         settled = tuple(keys.values())
         km2 = sum(ground_km2(place, int(place.coverage.mask(t.rect).sum())) for t in self.tiles)
         whole = {rect: hashes[rect] for rect in self._with_composite(job, keys, hashes)}
-        around = frame(tile.rect for tile in self.tiles).expand(card.halo_px + card.cell_px)
-        composites = CompositeReader.of(job, self.period, self.place, around)
         options = ScanOptions(tta=job.study.model.tta, statistics=job.study.model.statistics)
-        left = dict(whole)
+        left, bytes_read = dict(whole), 0
 
         def score(rects: tuple[Rect, ...]) -> None:
+            nonlocal bytes_read
+            around = frame(rects).expand(card.halo_px + card.cell_px)
+            composites = CompositeReader.of(job, self.period, self.place, around)
             for rect, scores in scan(
                 composites, job.scorer, place.grid, rects, coverage=place.coverage, options=options
             ):
                 self._store(job, place, keys[rect], rect.cells(card.cell_px), scores, hashes[rect])
                 del left[rect]
+            bytes_read += composites.bytes_read
 
         try:
-            score(tuple(whole))
+            if whole:
+                score(tuple(whole))
         except Exception as error:  # noqa: BLE001  whatever went wrong is these tiles' failure
             _raise_if_theirs(error)
             for rect in tuple(left):  # one by one, so that what fails does not depend on the unit
@@ -178,7 +181,7 @@ class Score:
                     score((rect,))
                 except Exception as own:  # noqa: BLE001
                     _fail(job, [keys[rect]], hashes[rect], own)
-        return Done(settled, km2, composites.bytes_read)
+        return Done(settled, km2, bytes_read)
 
     def _with_composite(
         self, job: Job, keys: dict[Rect, Key], hashes: dict[Rect, str]
