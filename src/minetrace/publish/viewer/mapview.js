@@ -97,14 +97,14 @@
       { id: "unseen-tint", type: "fill", source: "outlines",
         paint: { "fill-color": "#f4f4f1", "fill-opacity": 0.5 } },
       { id: "unseen-fill", type: "fill", source: "outlines", paint: { "fill-pattern": "hatch-strong" } },
-      { id: "unseen-casing", type: "line", source: "outlines",
-        paint: { "line-color": "#14161a", "line-opacity": 0.55, "line-width": width(2.5, 3.5) } },
-      { id: "unseen-line", type: "line", source: "outlines",
-        paint: { "line-color": "#e4e6e6", "line-width": width(1, 1.6), "line-dasharray": [3, 2] } },
+      { id: "unseen-casing", type: "line", source: "outlines", layout: join,
+        paint: { "line-color": "#f4f4f1", "line-opacity": 0.6, "line-width": width(2.2, 3.2) } },
+      { id: "unseen-line", type: "line", source: "outlines", layout: join,
+        paint: { "line-color": "#5d6365", "line-width": width(0.9, 1.4) } },
       { id: "seen-fill", type: "fill", source: "outlines",
         paint: { "fill-color": colour, "fill-opacity": 0.06 } },
       { id: "seen-casing", type: "line", source: "outlines", layout: join,
-        paint: { "line-color": casing, "line-opacity": 0.7, "line-width": width(2.6, 4.6) } },
+        paint: { "line-color": casing, "line-opacity": 0.55, "line-width": width(2.2, 4.2) } },
       { id: "seen-line", type: "line", source: "outlines", layout: join,
         paint: { "line-color": colour, "line-width": width(1.4, 2.4) } },
       { id: "gone-line", type: "line", source: "outlines", layout: { "line-cap": "round" },
@@ -257,7 +257,9 @@
         const box = Object.values(data.sites[site].rows)
           .filter((row) => row.shape)
           .reduce((all, row) => bounds(row.shape, all), [180, 90, -180, -90]);
-        map.fitBounds(box, { padding: 90, maxZoom: 14.5, duration: calm.matches ? 0 : 700 });
+        const to = map.cameraForBounds(box, { padding: 60, maxZoom: 14.5 });
+        const zoom = Math.max(map.getZoom(), to ? to.zoom : 0);  // a click never zooms out
+        map.easeTo({ ...to, zoom, duration: calm.matches ? 0 : 700 });
       },
       whole() {
         map.fitBounds(data.bounds, { padding: 36, duration: calm.matches ? 0 : 700 });
