@@ -22,7 +22,7 @@ def deliver(job: Job, panel: gpd.GeoDataFrame, summary: Summary) -> None:
     title = study.publish.title or study.name
     sources = [_read(job, number) for number in range(len(job.sources))]
     write_catalog(
-        run, job.keys(), name=study.name, title=title,
+        run, job.artefacts(), name=study.name, title=title,
         description=f"Mines of {title}, {job.periods[0].label} to {job.periods[-1].label}, "
         f"mapped with the model {summary.model}; see datacard.md.",
     )  # fmt: skip

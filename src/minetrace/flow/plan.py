@@ -102,7 +102,7 @@ class Job:
         chosen = self.study.vectors.threshold
         return self.scorer.card.threshold if chosen is None else chosen
 
-    def keys(self) -> list[Key]:
+    def artefacts(self) -> list[Key]:
         """Every artefact of the run, in the order in which they are made."""
         labels = [period.label for period in self.periods]
         imagery = [tile.id for place in self.places for tile in place.imagery_tiles]

@@ -60,7 +60,7 @@ def status(out: Path) -> Status:
         with run.claimed(), Ledger.open(run) as ledger:
             keys = ledger.keys()
             if not keys:
-                ledger.expect(plan(Study.read(run.study), run).keys())
+                ledger.expect(plan(Study.read(run.study), run).artefacts())
             elif not ledger.settled or len(keys) <= SMALL:
                 ledger.refresh()
             ledger.settle()

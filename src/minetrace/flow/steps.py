@@ -67,9 +67,10 @@ def run(
     attempt = Attempt(workers)
     with job.run.claimed() as folder, Ledger.open(folder) as ledger:
         write_text(folder.study, job.study.dump())
-        ledger.expect(job.keys())
+        ledger.expect(job.artefacts())
         ledger.finish(done=False)
         _tell_what_is_read(job, tell)
+        _tell_what_is_left(job, tell)
         try:
             walk = _Walk(job, ledger, tell, attempt)
             with Engine.of(job, workers) as engine:
@@ -119,6 +120,18 @@ def _tell_what_is_read(job: Job, tell: Reporter) -> None:
             tell.note(f"{len(here)} of {every} scenes touch the region in the periods asked for")
         if not source.masking:
             tell.warn("no cloud mask: clouds count as looked at; name one with sources.mask")
+
+
+def _tell_what_is_left(job: Job, tell: Reporter) -> None:
+    """Name what an earlier study left in the folder; it is nobody's to delete."""
+    ours = {job.run.path(key) for key in job.artefacts()}
+    kinds = ("composites/*/*.tif", "scores/*/*.tif", "footprints/*.parquet")
+    strange = [p for kind in kinds for p in job.run.root.glob(kind) if p not in ours]
+    if strange:
+        tell.warn(
+            f"{len(strange)} files of an earlier study lie in {job.run.root}, such as "
+            f"{min(strange).relative_to(job.run.root)}; they are not part of this map"
+        )
 
 
 @dataclass

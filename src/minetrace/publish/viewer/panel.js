@@ -213,7 +213,7 @@
     const box = document.getElementById("legend");
     box.hidden = !data.sites.length && !hidden;
     box.replaceChildren(
-      el("h2", {}, data.sites.length ? "First seen" : "Legend"),
+      el("h2", {}, data.sites.length ? "Site first seen" : "Legend"),
       el("ul", {}, data.periods.length > NAMED && data.sites.length ? ramp : steps,
         hidden && el("li", { class: "apart" }, el("span", { class: "key-hatch" }), "not looked")),
     );
