@@ -8,14 +8,10 @@ from hypothesis import strategies as st
 
 from minetrace.core.grid import Grid, Rect, tiles_over, utm_crs
 from minetrace.errors import StudyError
-
-rects = st.builds(
-    Rect,
-    st.integers(-5000, 5000), st.integers(-5000, 5000), st.integers(1, 900), st.integers(1, 900),
-)  # fmt: skip
+from minetrace.testing.strategies import grids, rects
 
 
-@given(rects, st.sampled_from([64, 100, 256]), st.sampled_from([1, 8, 24, 48]))
+@given(rects(), st.sampled_from([64, 100, 256]), st.sampled_from([1, 8, 24, 48]))
 def test_tiles_partition_cells_whatever_their_size(rect: Rect, tile: int, stride: int) -> None:
     cells = [block.cells(stride) for block in rect.blocks(tile)]
     counted = sum(c.height * c.width for c in cells)
@@ -24,11 +20,8 @@ def test_tiles_partition_cells_whatever_their_size(rect: Rect, tile: int, stride
     assert all(whole.contains(c) for c in cells if not c.empty)
 
 
-@given(rects, st.sampled_from(["edge", "center"]), st.sampled_from([10.0, 30.0, 4.77]))
-def test_a_rectangle_comes_back_from_its_bounds_and_geobox(
-    rect: Rect, anchor: str, resolution_m: float
-) -> None:
-    grid = Grid("EPSG:32719", resolution_m, anchor)  # type: ignore[arg-type]
+@given(rects(), grids())
+def test_a_rectangle_comes_back_from_its_bounds_and_geobox(rect: Rect, grid: Grid) -> None:
     assert grid.rect(grid.bounds(rect)) == rect
     assert grid.rect_of(grid.geobox(rect)) == rect
 
