@@ -173,8 +173,12 @@ def _connect(run: RunFolder) -> sqlite3.Connection:
 
 def _prepared(run: RunFolder) -> sqlite3.Connection:
     db = sqlite3.connect(run.index, timeout=30)
-    db.execute("PRAGMA synchronous = OFF")
-    db.executescript(_TABLE)
+    try:
+        db.execute("PRAGMA synchronous = OFF")
+        db.executescript(_TABLE)
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 
