@@ -22,6 +22,7 @@ from minetrace.core.grid import Rect
 from minetrace.errors import ReadFailedError
 from minetrace.sources.masks import MaskOptions, classify
 from minetrace.sources.radiometry import Radiometry
+from minetrace.store.handles import closed_at_exit
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,7 @@ def open_raster(path: Path) -> Any:
         return rasterio.open(path)
 
 
+@closed_at_exit
 @lru_cache(maxsize=32)
 def _opened(path: Path, _changed_ns: int, _thread: int) -> Any:
     return open_raster(path)

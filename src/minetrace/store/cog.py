@@ -18,6 +18,7 @@ from rasterio.windows import Window
 
 from minetrace.core.grid import Grid, Rect
 from minetrace.errors import ReadFailedError
+from minetrace.store.handles import closed_at_exit
 
 BLOCK = 256
 
@@ -66,6 +67,7 @@ def write_cog(
             path.write_bytes(made.read())
 
 
+@closed_at_exit
 @lru_cache(maxsize=48)
 def _opened(path: Path, _changed_ns: int) -> rasterio.DatasetReader:
     return rasterio.open(path)
