@@ -26,11 +26,16 @@ def ask(world: World, folder: Path) -> Path:
     return file
 
 
+def hear_ctrl_c() -> None:
+    """A shell in the background hands down deaf ears; a person's terminal does not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(world: World, tmp_path: Path) -> None:
     file, out = ask(world, tmp_path), tmp_path / "out"
     words = command("run", file, "--out", out, "--workers", 2)
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-                          start_new_session=True) as process:  # fmt: skip
+                          start_new_session=True, preexec_fn=hear_ctrl_c) as process:  # fmt: skip
         until = time.monotonic() + 60
         while time.monotonic() < until and not list(out.glob("composites/*/*.tif")):
             time.sleep(0.05)
