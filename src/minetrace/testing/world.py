@@ -117,14 +117,7 @@ def make_world(
     _check(size_px, years, dates_per_year)
     endmembers(bands, 0.5)
     root = Path(root)
-    world = World(
-        root,
-        root / "scenes",
-        root / "region.geojson",
-        root / "truth.gpkg",
-        root / "truth.tif",
-        years,
-    )
+    world = _places(root, years)
     world.scenes.mkdir(parents=True, exist_ok=True)
     left, top = (np.floor(v / resolution_m) * resolution_m for v in ORIGIN_M)
     transform = Affine(resolution_m, 0.0, float(left), 0.0, -resolution_m, float(top))
@@ -178,6 +171,10 @@ def open_world(root: Path) -> World:
     if not about.is_file():
         raise MissingFileError(f"{root}: no world here; make_world writes one")
     years = tuple(json.loads(about.read_text(encoding="utf-8"))["years"])
+    return _places(root, years)
+
+
+def _places(root: Path, years: tuple[int, ...]) -> World:
     return World(
         root,
         root / "scenes",

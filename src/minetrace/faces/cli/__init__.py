@@ -63,7 +63,7 @@ def main() -> None:
     except MinetraceError as error:
         typer.echo(f"minetrace: {error}", err=True)
         sys.exit(error.exit_code)
-    except Exception as error:
+    except Exception as error:  # a mistake of ours: still one line, and the trace on request
         if os.environ.get("MINETRACE_DEBUG"):
             raise
         typer.echo(
