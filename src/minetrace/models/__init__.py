@@ -1,0 +1,1 @@
+"""Models: shipped and published ones, training, export; the only room that may import torch."""

@@ -1,0 +1,74 @@
+"""The models that come with minetrace, by name.
+
+The one list of what may stand after ``--model`` without being a path, with what each is for and,
+as important, what it is not for. Reads no model and imports no runtime.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from minetrace.errors import ModelError
+
+SHIPPED = Path(__file__).parent / "shipped"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model that has a name.
+
+    Attributes:
+        name: what a study or ``--model`` calls it; lower case, digits and hyphens.
+        source: its folder below `SHIPPED`, or a URL.
+        licence: SPDX identifier of the weights.
+        sha256: hash of its ``model.onnx``.
+        version: of the weights; another training is another version.
+        default: whether it is the one to take where nothing else is said.
+        purpose: one line on what it is for.
+        not_for: one line on what it must not be believed on.
+    """
+
+    name: str
+    source: str
+    licence: str
+    sha256: str
+    version: str
+    default: bool
+    purpose: str
+    not_for: str
+
+
+_ENTRIES = (
+    Entry(
+        name="artisanal-gold-rgb",
+        source="artisanal-gold-rgb",
+        licence="CC-BY-4.0",
+        sha256="35ef2dca75191e78c323eac874cf15fc77db14460a03b8d1ccc0a26f0beb540f",
+        version="0.1",
+        default=True,
+        purpose="finds scars of artisanal gold mining in humid tropical forest, from red, green "
+        "and blue at 10 m",
+        not_for="industrial pits and tailings dams, dry country, other ground sizes than 10 m",
+    ),
+)
+
+
+def entries() -> tuple[Entry, ...]:
+    """Every model that has a name, the default first."""
+    return tuple(sorted(_ENTRIES, key=lambda entry: not entry.default))
+
+
+def path_of(name: str) -> Path:
+    """The model folder of a name, as `minetrace.predict.model_file.read_model` takes it.
+
+    Raises:
+        ModelError: no model has this name.
+    """
+    for entry in _ENTRIES:
+        if entry.name == name:
+            return SHIPPED / entry.source
+    raise ModelError(
+        f"no model is called {name!r}; the names are {', '.join(e.name for e in entries())}. "
+        "Give one of them, or the path of a model folder or zip"
+    )
