@@ -109,6 +109,7 @@ class DateStudy(_Closed):
     pattern: str | None = Field(None, description="such as %Y%m%d in the name, or a regex")
     tag: str | None = Field(None, description="a metadata tag that holds it")
     csv: FilePath | None = Field(None, description="a table with columns file and date")
+    day: date | None = Field(None, description="the day of every file, such as a yearly mosaic's")
 
 
 class MaskStudy(_Closed):

@@ -14,7 +14,8 @@ from minetrace.errors import MissingFileError, StudyError
 
 _REMEDY = (
     "say where it is with sources.date: {pattern: '%Y%m%d'} for a date in the name, "
-    "{tag: NAME} for a metadata tag, or {csv: FILE} for a table with columns file and date"
+    "{tag: NAME} for a metadata tag, {csv: FILE} for a table with columns file and date, "
+    "or {day: 2021-07-01} for all files"
 )
 _IN_NAME = re.compile(r"(?<!\d)(\d{4})([-_]?)(\d{2})\2(\d{2})(?!\d)")
 _IN_TEXT = re.compile(r"\s*(\d{4})([-:/_.]?)(\d{2})\2(\d{2})(?!\d)")
@@ -34,16 +35,18 @@ class DateOptions:
             expression with groups named year, month and day (or doy).
         tag: a metadata tag of the file that begins with the date.
         csv: a table with columns ``file`` and ``date``.
+        day: the day of every file, for a mosaic that has none of its own.
     """
 
     pattern: str | None = None
     tag: str | None = None
     csv: Path | str | None = None
+    day: date | None = None
 
     def __post_init__(self) -> None:
-        given = [v for v in (self.pattern, self.tag, self.csv) if v is not None]
+        given = [v for v in (self.pattern, self.tag, self.csv, self.day) if v is not None]
         if len(given) > 1:
-            raise StudyError("sources.date: give one of pattern, tag and csv, not several")
+            raise StudyError("sources.date: give one of pattern, tag, csv and day, not several")
         if self.pattern is not None:
             _compiled(self.pattern)
 
@@ -60,6 +63,8 @@ def acquired(path: Path, tags: Mapping[str, str], options: DateOptions) -> date:
         StudyError: there is no date where it should be, or more than one.
         MissingFileError: the table of dates is not there.
     """
+    if options.day is not None:
+        return options.day
     if options.pattern is not None:
         return _by_pattern(path, options.pattern)
     if options.tag is not None:
