@@ -6,6 +6,7 @@ MinetraceError
 │   ├── RegionError       (ValueError)         a region that is no region
 │   ├── PeriodError       (ValueError)         a period that is no period
 │   ├── MissingFileError  (FileNotFoundError)  a path that is not there
+│   ├── MissingExtraError (ImportError)        an optional part that is not installed
 │   ├── RasterError       (OSError)            a raster that cannot be read or placed
 │   ├── BandError         (LookupError)        a band that is not there
 │   ├── RadiometryError   (ValueError)         pixel values whose meaning would be a guess
@@ -53,6 +54,10 @@ class PeriodError(UserError, ValueError):
 
 class MissingFileError(UserError, FileNotFoundError):
     """A path that is not there."""
+
+
+class MissingExtraError(UserError, ImportError):
+    """An optional part of minetrace that is not installed."""
 
 
 class RasterError(UserError, OSError):
