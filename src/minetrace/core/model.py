@@ -45,6 +45,8 @@ class ModelCard:
         call_px: side of the square given to the runtime in one call; above ``window`` only for a
             fully convolutional patch model, which then answers for every window inside.
         context_px: how far from a pixel its score may look; -1 stands for the whole window.
+        input_shape: of one input, for a model that takes something else than images, such as
+            ``(384,)`` for embeddings; it can be kept and checked, but not run over imagery.
         accepts: bands that may stand in for another, as ``{"nir": ("nir08",)}``.
         scaling: per band; bands without an entry are given as reflectance.
         fill: reflectance per band that holes take, in the order of ``bands``.
@@ -68,6 +70,7 @@ class ModelCard:
     classes: tuple[str, ...] = ("mine",)
     call_px: int = 0
     context_px: int = -1
+    input_shape: tuple[int, ...] = ()
     accepts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scaling: Mapping[str, Scaling] = field(default_factory=dict)
     fill: tuple[float, ...] = ()
@@ -136,7 +139,7 @@ class ModelCard:
                 for k, s in self.scaling.items()
             },
             "window": self.window, "stride": self.stride, "call_px": self.call_px,
-            "context_px": self.context_px,
+            "context_px": self.context_px, "input_shape": list(self.input_shape),
             "output": self.output, "extent": self.extent, "threshold": self.threshold,
             "classes": list(self.classes), "fill": list(self.fill),
             "min_valid_share": self.min_valid_share, "level": self.level,
@@ -194,6 +197,7 @@ class ModelCard:
             }
             accepts = {k: tuple(v) for k, v in own.pop("accepts").items()}
             tuples: dict[str, Any] = {k: tuple(own.pop(k)) for k in ("classes", "fill", "data")}
+            tuples["input_shape"] = tuple(own.pop("input_shape", ()))
             return cls(
                 name=p["mlm:name"],
                 bands=tuple(p["mlm:input"][0]["bands"]),

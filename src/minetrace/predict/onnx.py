@@ -53,6 +53,7 @@ class OnnxScorer:
         """
         path = Path(path)
         onnx, card = read_model(path)
+        _refuse_without_images(card, path)
         session = _session(onnx, path, threads)
         _check_ports(session, card, path)
         scorer = cls(path, card, threads, [session])
@@ -130,6 +131,14 @@ def _session(onnx: bytes, path: Path, threads: int) -> Any:
             f"{path}: {ONNX} cannot be loaded by ONNX Runtime {ort.__version__} "
             f"({_first_line(error)}); export the model again"
         ) from error
+
+
+def _refuse_without_images(card: ModelCard, path: Path) -> None:
+    if card.input_shape:
+        raise ModelError(
+            f"{path}: takes {', '.join(card.bands)} of shape {card.input_shape}, not images, so it "
+            "cannot be run over imagery; choose a model that takes image bands"
+        )
 
 
 def _check_ports(session: Any, card: ModelCard, path: Path) -> None:
