@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.bands import nearest
 from minetrace.core.grid import Grid, Rect
-from minetrace.core.raster import NODATA, Raster
+from minetrace.core.raster import Raster
 from minetrace.errors import BandError
-from minetrace.sources import aligned, place, warp
+from minetrace.sources import shot
 from minetrace.sources.bands import BandSpec
 from minetrace.sources.image import Image
 from minetrace.sources.inspection import inspect
-from minetrace.sources.masks import dilate, dilation_px
-from minetrace.sources.options import FileOptions, as_json
+from minetrace.sources.options import FileOptions
 from minetrace.sources.paths import imagery_files
+from minetrace.sources.shot import Shot, ShotLevel
 from minetrace.sources.source import Scene
 
 __all__ = ["BandSpec", "FileOptions", "FileSource"]
@@ -45,7 +43,8 @@ class FileSource:
         self.options = options
         images = [inspect(path, options) for path in imagery_files(options.path)]
         _refuse_mixture(images)
-        self._images = dict(sorted(_by_scene(images).items(), key=lambda item: _order(item[0])))
+        shots = {scene: Shot(i.path.name, i.day, (i,)) for scene, i in _by_scene(images).items()}
+        self._shots = dict(sorted(shots.items(), key=lambda item: _order(item[0])))
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -55,93 +54,66 @@ class FileSource:
     @property
     def resolution_m(self) -> float:
         """Side of the finest pixel of all files, metres on the ground."""
-        return min(image.resolution_m for image in self._images.values())
+        return min(shot.images[0].resolution_m for shot in self._shots.values())
 
     @property
     def crs(self) -> str:
         """CRS of the first file; others may differ."""
-        return self._first.crs
+        return self._first.images[0].crs
 
     @property
     def masking(self) -> str:
         """How clouds are kept out, in words; empty if they are not."""
-        if self._first.mask is None:
+        options = self._first.masking
+        if options is None:
             return "alpha" if self.options.mask and self.options.mask.kind == "alpha" else ""
-        options = self._first.mask.options
         grown = f", grown by {options.dilate_m:g} m" if options.dilate_m else ""
         return f"{options.kind.upper()}{grown}"
 
     @property
-    def _first(self) -> Image:
-        return next(iter(self._images.values()))
+    def level(self) -> ShotLevel | None:
+        """``toa`` or ``boa``, where the products say it."""
+        return self._first.level
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about what was found."""
+        return ()
+
+    @property
+    def _first(self) -> Shot:
+        return next(iter(self._shots.values()))
 
     def scenes(self) -> tuple[Scene, ...]:
         """One scene a file, ordered by day, then by id."""
-        return tuple(self._images)
+        return tuple(self._shots)
 
     def footprint(self, scene: Scene) -> BaseGeometry:
         """The file's frame, EPSG:4326."""
-        return place.footprint(self._images[scene])
+        return shot.footprint(self._shots[scene])
 
     def read(self, scene: Scene, bands: Sequence[str], grid: Grid, rect: Rect) -> Raster:
         """Pixels of a file on a rectangle of a grid; see ``Source.read``.
-
-        A file whose pixels are the grid's is read as it is; any other is warped once, bilinearly,
-        or averaged on a coarser grid.
 
         Raises:
             BandError: a band is not there.
             ReadFailedError: the file cannot be read, for example because it is cut short.
         """
-        image = self._images[scene]
         self._refuse_unknown(bands)
-        pixels, valid = self._pixels(image, bands, grid, rect)
-        dilate_m = image.mask.options.dilate_m if image.mask else 0.0
-        margin = dilation_px(dilate_m, grid.resolution_m)
-        if margin and valid.any():
-            wide = rect.expand(margin)
-            spread = dilate(_spread(image, grid, wide), dilate_m / grid.resolution_m)
-            valid &= ~spread[rect.within(wide)]
-        pixels[:, ~valid] = NODATA
-        return Raster(tuple(bands), pixels, valid, grid.geobox(rect))
+        return shot.read(self._shots[scene], bands, grid, rect)
 
     def signature(self, scene: Scene) -> dict[str, Any]:
         """Name, bytes and time of change of the scene's files, and how their counts are read."""
-        image = self._images[scene]
-        return {
-            "recipe": READ_RECIPE,
-            "name": image.path.name,
-            "files": [list(part) for part in image.parts],
-            "bands": {
-                name: [b.index, b.nodata, b.radiometry.scale, b.radiometry.offset]
-                for name, b in image.bands.items()
-            },
-            "mask": [image.mask.index, as_json(image.mask.options)] if image.mask else None,
-        }
-
-    def _pixels(
-        self, image: Image, bands: Sequence[str], grid: Grid, rect: Rect
-    ) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
-        on_lattice = place.lattice_rect(image, grid)
-        if on_lattice is not None:
-            return aligned.read_pixels(image, on_lattice, bands, rect)
-        return warp.read_pixels(image, bands, grid, rect)
+        return {"recipe": READ_RECIPE, **shot.signature(self._shots[scene])}
 
     def _refuse_unknown(self, bands: Sequence[str]) -> None:
         missing = [band for band in bands if band not in self._first.bands]
         if missing:
             hint = nearest(missing[0], self.bands)
             raise BandError(
-                f"no band {', '.join(missing)} in the imagery ({self._first.path.name} has "
+                f"no band {', '.join(missing)} in the imagery ({self._first.name} has "
                 f"{', '.join(self.bands)})" + (f"; did you mean {hint}?" if hint else "")
             )
-
-
-def _spread(image: Image, grid: Grid, rect: Rect) -> NDArray[np.bool_]:
-    on_lattice = place.lattice_rect(image, grid)
-    if on_lattice is not None:
-        return aligned.read_spread(image, on_lattice, rect)
-    return warp.read_spread(image, grid, rect)
 
 
 def _order(scene: Scene) -> tuple[Any, str]:

@@ -16,7 +16,7 @@ from rasterio.windows import Window
 from minetrace.errors import BandError, MinetraceError, RasterError
 from minetrace.sources.bands import BandSpec, find_band, find_bands, mask_band
 from minetrace.sources.dates import acquired
-from minetrace.sources.image import Band, Image, MaskBand, open_raster
+from minetrace.sources.image import Band, Image, MaskBand, RasterFile, open_raster
 from minetrace.sources.masks import MaskOptions
 from minetrace.sources.options import FileOptions
 from minetrace.sources.radiometry import is_thermal, radiometry, refuse_counts
@@ -50,7 +50,7 @@ def inspect(path: Path, options: FileOptions) -> Image:
 
 
 def _inspect(path: Path, raster: Any, options: FileOptions) -> Image:
-    crs, affine = _place(path, raster)
+    crs, affine = placed(path, raster)
     day: date = acquired(path, raster.tags(), options.date)
     alpha = _alpha(raster)
     descriptions = [d or _long_name(raster, i) for i, d in enumerate(raster.descriptions, 1)]
@@ -68,7 +68,12 @@ def _inspect(path: Path, raster: Any, options: FileOptions) -> Image:
     )  # fmt: skip
 
 
-def _place(path: Path, raster: Any) -> tuple[str, Affine]:
+def placed(path: Path, raster: Any) -> tuple[str, Affine]:
+    """CRS and geotransform of an open raster.
+
+    Raises:
+        RasterError: it has none.
+    """
     if raster.crs is None:
         raise RasterError(
             f"{path}: has no CRS, so nobody knows where it is; "
@@ -110,14 +115,14 @@ def _mask(
             return None
         kind, index = found
         options = MaskOptions(kind="scl" if kind == "scl" else "qa_pixel", dilate_m=GROW_M[kind])
-        return MaskBand(index, raster.nodatavals[index - 1], options)
+        return MaskBand(RasterFile.at(path), (index,), raster.nodatavals[index - 1], options)
     if options.kind == "alpha" and alpha is None and not _has_mask(raster):
         raise BandError(f"{path.name}: sources.mask asks for an alpha band, and it has none")
     if options.kind in ("none", "alpha"):
         return None
     index = _mask_index(path, descriptions, options)
     nodata = raster.nodatavals[index - 1] if options.kind != "band" else None
-    return MaskBand(index, nodata, options)
+    return MaskBand(RasterFile.at(path), (index,), nodata, options)
 
 
 def _mask_index(path: Path, descriptions: list[str | None], options: MaskOptions) -> int:
@@ -157,7 +162,8 @@ def _band(
     if said[0] is None and tagged == (1.0, 0.0):
         refuse_counts(path, name, _sample(raster, index), rule)
     nodata = options.nodata if options.nodata is not None else raster.nodatavals[index - 1]
-    return Band(index, dtype, None if nodata is None else float(nodata), rule)
+    count = None if nodata is None else float(nodata)
+    return Band(RasterFile.at(path), index, dtype, count, rule)
 
 
 def _sample(raster: Any, index: int) -> Any:

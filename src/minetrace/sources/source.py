@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from shapely.geometry.base import BaseGeometry
 
@@ -47,6 +47,16 @@ class Source(Protocol):
     @property
     def masking(self) -> str:
         """How clouds are kept out, in words; empty if they are not."""
+        ...
+
+    @property
+    def level(self) -> Literal["toa", "boa"] | None:
+        """Reflectance at the top of the atmosphere or at the surface; None if nobody says it."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about what was found: counted once, left out, missing."""
         ...
 
     def scenes(self) -> tuple[Scene, ...]:

@@ -52,6 +52,12 @@ class SourceContract:
     def test_resolution_is_in_metres(self) -> None:
         assert 0.01 < self.make_source().resolution_m < 10_000
 
+    def test_the_level_is_known_or_said_to_be_unknown(self) -> None:
+        assert self.make_source().level in ("toa", "boa", None)
+
+    def test_notes_are_sentences(self) -> None:
+        assert all(note and "\n" not in note for note in self.make_source().notes)
+
     def test_footprints_are_longitude_and_latitude(self) -> None:
         source = self.make_source()
         for scene in source.scenes():
