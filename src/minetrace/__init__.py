@@ -1,3 +1,70 @@
-"""minetrace: maps of mining through time."""
+"""Maps of mining through time from satellite imagery.
+
+The same verbs as the command line:
+
+    import minetrace as mt
+
+    run = mt.run("study.yaml")          # goes on where it stopped
+    run.hectares()                      # per period, and what kind of hectares they are
+    run.panel()                         # one row per site and period
+    run.composite("2021"), run.scores("2021")
+    run.explore()                       # the map, in a notebook
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minetrace.core.period import Period
+    from minetrace.errors import FailedError, MinetraceError, UserError
+    from minetrace.faces.library.models import Model, load_model
+    from minetrace.faces.library.panels import build_panel
+    from minetrace.faces.library.runs import open_run, run
+    from minetrace.flow.open_run import Run
+    from minetrace.flow.study import Study
 
 __version__ = "0.1.0"
+__all__ = [
+    "FailedError",
+    "MinetraceError",
+    "Model",
+    "Period",
+    "Run",
+    "Study",
+    "UserError",
+    "__version__",
+    "build_panel",
+    "load_model",
+    "open_run",
+    "run",
+]
+
+_HOMES = {
+    "FailedError": "errors",
+    "MinetraceError": "errors",
+    "Model": "faces.library.models",
+    "Period": "core.period",
+    "Run": "flow.open_run",
+    "Study": "flow.study",
+    "UserError": "errors",
+    "build_panel": "faces.library.panels",
+    "load_model": "faces.library.models",
+    "open_run": "faces.library.runs",
+    "run": "faces.library.runs",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'minetrace' has no attribute {name!r}")
+    value = getattr(import_module(f"minetrace.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

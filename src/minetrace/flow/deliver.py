@@ -9,11 +9,13 @@ from minetrace.flow.plan import Job, Place
 from minetrace.flow.readers import CompositeReader
 from minetrace.flow.report import versions
 from minetrace.flow.summary import Summary
+from minetrace.panel.summary import summary as panel_summary
 from minetrace.publish.catalog import write_catalog
 from minetrace.publish.datacard import DataCard, SourceRead, write_datacard
 from minetrace.publish.map import write_map
 from minetrace.publish.picture import Picture
 from minetrace.publish.pictures import Sight, pictures
+from minetrace.publish.tables import write_hectares
 
 
 def deliver(job: Job, panel: gpd.GeoDataFrame, summary: Summary) -> None:
@@ -27,6 +29,8 @@ def deliver(job: Job, panel: gpd.GeoDataFrame, summary: Summary) -> None:
         f"mapped with the model {summary.model}; see datacard.md.",
     )  # fmt: skip
     write_datacard(run.root, _card(job, summary, title, sources))
+    looked = {period.label: period.looked_share for period in summary.periods}
+    write_hectares(run.root / "hectares.csv", panel_summary(panel, job.periods, looked=looked))
     write_map(
         run.map, title=title, panel=panel, periods=job.periods, pictures=_pictures(job),
         region=job.region.geometry, provenance=_provenance(job, sources), summary=summary.rows(),

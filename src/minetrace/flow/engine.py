@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from minetrace.errors import FailedError
@@ -87,7 +89,7 @@ class Engine:
                 if task is None:
                     exhausted = True
                 else:
-                    with _deaf():  # the first task starts the processes, which inherit it
+                    with _deaf(), _without_main():  # the first task starts the processes
                         flying.add(pool.submit(_work, task))
             landed, flying = wait(flying, return_when=FIRST_COMPLETED)
             for future in landed:
@@ -107,6 +109,21 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep new processes from running the user's script again.
+
+    A spawned process imports the main module of its parent, so a script without a guard would
+    start over in every worker. Workers need nothing of it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _begin(shared: Any, parent: int) -> None:

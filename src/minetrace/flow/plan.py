@@ -20,9 +20,9 @@ from minetrace.core.model import Scorer
 from minetrace.core.period import Period
 from minetrace.core.region import Coverage, Region, Zone, project
 from minetrace.errors import NoImageryError, RegionError
+from minetrace.flow.models import open_model
 from minetrace.flow.study import SourceStudy, Study
 from minetrace.predict.bands import resolve
-from minetrace.predict.onnx import OnnxScorer
 from minetrace.predict.spectral import Spectral
 from minetrace.sources.bands import BandSpec
 from minetrace.sources.dates import DateOptions
@@ -273,16 +273,7 @@ def _common(sources: Sequence[Source]) -> tuple[str, ...]:
 
 
 def _scorer(study: Study, sources: Sequence[Source]) -> Scorer:
-    if study.model.path is not None:
-        return OnnxScorer.open(study.model.path)
-    if study.model.name == "spectral":
-        return Spectral.over(_common(sources))
-    from minetrace.errors import ModelError
-
-    raise ModelError(
-        f"no model named {study.model.name!r}: the built-in one is 'spectral'; "
-        "give the path of a model folder or zip for any other"
-    )
+    return open_model(study.model.name, study.model.path, _common(sources))
 
 
 def _delineator(study: Study, scorer: Scorer, sources: Sequence[Source]) -> Scorer | None:

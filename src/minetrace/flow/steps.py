@@ -67,6 +67,7 @@ def run(
     attempt = Attempt(workers)
     with job.run.claimed() as folder, Ledger.open(folder) as ledger:
         write_text(folder.study, job.study.dump())
+        outlines.write_region(folder.region, job.region.geometry)
         ledger.expect(job.artefacts())
         ledger.finish(done=False)
         _tell_what_is_read(job, tell)

@@ -160,7 +160,7 @@ class CompositeStudy(_Closed):
 
 
 class ModelStudy(_Closed):
-    """What finds mines: ``spectral`` needs no file; anything else is a folder or zip."""
+    """What finds mines: a name (``spectral`` needs no file), or a folder or zip."""
 
     name: str | None = None
     path: FilePath | None = None
@@ -172,7 +172,9 @@ class ModelStudy(_Closed):
     @model_validator(mode="after")
     def _one(self) -> ModelStudy:
         if (self.name is None) == (self.path is None):
-            raise ValueError("give a name (spectral) or a path to a model folder or zip")
+            raise ValueError(
+                "give a name (spectral, artisanal-gold-rgb) or a path to a model folder or zip"
+            )
         return self
 
 

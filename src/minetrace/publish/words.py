@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+INTERVAL = "mapped, no interval"  # what stands behind hectares until a sample gives an interval
+
 
 def hectares(value: float | None) -> str:
     """Such as ``1,234``, ``12.3`` or ``0.42``; a dash where nothing is known."""

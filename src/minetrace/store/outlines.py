@@ -9,10 +9,12 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from pyogrio.errors import DataSourceError
+from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.footprints import Extent, Footprints
-from minetrace.errors import MissingFileError, RegionError
+from minetrace.errors import MissingFileError, OutlineError, RegionError, UserError
+from minetrace.store.files import write_json
 
 LONLAT = "EPSG:4326"
 _READABLE = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".parquet")
@@ -42,15 +44,38 @@ def read_region(path: Path) -> BaseGeometry:
     return shapely.union_all(shapes)
 
 
-def _shapes(path: Path) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+def write_region(path: Path, geometry: BaseGeometry) -> None:
+    """Write a region (EPSG:4326) as GeoJSON, RFC 7946."""
+    feature = {"type": "Feature", "properties": {}, "geometry": mapping(geometry)}
+    write_json(path, {"type": "FeatureCollection", "features": [feature]})
+
+
+def read_polygons(path: Path) -> gpd.GeoDataFrame:
+    """A vector file as a table, with its CRS.
+
+    Raises:
+        MissingFileError: it is not there.
+        OutlineError: it cannot be read, has no geometry, or does not say its CRS.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"{path}: no such vector file")
+    return _read(path, OutlineError)
+
+
+def _read(path: Path, error_type: type[UserError]) -> gpd.GeoDataFrame:
     try:
         table = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
     except (DataSourceError, OSError, ValueError) as error:
-        raise RegionError(f"{path}: cannot be read as a vector file ({error})") from error
+        raise error_type(f"{path}: cannot be read as a vector file ({error})") from error
     if not isinstance(table, gpd.GeoDataFrame):
-        raise RegionError(f"{path}: has no geometry; give polygons in GeoJSON or GeoPackage")
+        raise error_type(f"{path}: has no geometry; give polygons in GeoJSON or GeoPackage")
     if table.crs is None:
-        raise RegionError(f"{path}: does not say its CRS; save it with one, best EPSG:4326")
+        raise error_type(f"{path}: does not say its CRS; save it with one, best EPSG:4326")
+    return table
+
+
+def _shapes(path: Path) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+    table = _read(path, RegionError)
     shapes = table.geometry.dropna().to_crs(LONLAT).to_numpy()
     return np.asarray(shapely.force_2d(shapes), dtype=object)
 

@@ -43,6 +43,11 @@ class RunFolder:
         return self.root / "study.yaml"
 
     @property
+    def region(self) -> Path:
+        """The region as it was read, so that the folder can be handed on alone."""
+        return self.root / "region.geojson"
+
+    @property
     def report(self) -> Path:
         """Versions, timings and bytes read."""
         return self.root / "run.json"

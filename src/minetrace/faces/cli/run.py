@@ -13,7 +13,7 @@ def command(
     region: Path | None = typer.Option(None, help="Polygons of the region: GeoJSON, GeoPackage …"),
     years: str | None = typer.Option(None, help="Such as 2019-2024, or 2024."),
     source: Path | None = typer.Option(None, help="A folder of GeoTIFFs."),
-    model: str | None = typer.Option(None, help="'spectral', or a model folder or zip."),
+    model: str | None = typer.Option(None, help="A name ('minetrace models list'), folder or zip."),
     out: Path | None = typer.Option(None, help="The run folder.  [default: runs/NAME]"),
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core. No result changes."),
     allow_missing: bool = typer.Option(False, help="Publish even if tiles failed."),
@@ -42,9 +42,8 @@ def command(
     if source:
         flags["sources"] = [{"kind": "files", "path": str(source.absolute())}]
     if model:
-        flags["model"] = (
-            {"name": model} if model == "spectral" else {"path": str(Path(model).absolute())}
-        )
+        named = not Path(model).exists() and Path(model).name == model
+        flags["model"] = {"name": model} if named else {"path": str(Path(model).absolute())}
     asked = Study.from_flags(study, flags, name=out.name if out else None)
     reporter = Silent() if quiet or as_json else Bars()
     summary = run(
