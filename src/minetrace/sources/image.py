@@ -43,6 +43,20 @@ class RasterFile:
         """A file of its own."""
         return cls(str(path), path)
 
+    def read(self, indexes: Sequence[int], window: Rect) -> list[NDArray[Any]]:
+        """Counts of bands (from 1) in a window that lies inside the file.
+
+        Raises:
+            ReadFailedError: the file cannot be read there.
+        """
+        try:
+            source = _handle(self)
+            if len({source.dtypes[i - 1] for i in indexes}) > 1:  # a VRT may mix them
+                return [source.read(i, window=_window(window)) for i in indexes]
+            return list(source.read(list(indexes), window=_window(window)))
+        except (RasterioError, OSError) as error:
+            raise _failed(self, error) from error
+
 
 @dataclass(frozen=True)
 class Band:
@@ -140,7 +154,7 @@ class Image:
                 if unseen is not None and not np.isnan(unseen):
                     seen &= values != unseen
         if self.alpha is not None:
-            seen &= _read(self._file, [self.alpha], window)[0] != 0
+            seen &= self._file.read([self.alpha], window)[0] != 0
         if self.has_mask:
             seen &= self._own_mask(window) != 0
         return counts, seen
@@ -198,7 +212,7 @@ class Image:
         found: dict[tuple[RasterFile, int], NDArray[Any]] = {}
         for file in files:
             indexes = [band.index for band in bands if band.file == file]
-            for index, values in zip(indexes, _read(file, indexes, window), strict=True):
+            for index, values in zip(indexes, file.read(indexes, window), strict=True):
                 found[file, index] = values
         return [found[band.file, band.index] for band in bands]
 
@@ -210,18 +224,8 @@ class Image:
 
 
 def _read_most(mask: MaskBand, window: Rect) -> NDArray[Any]:
-    values = _read(mask.file, list(mask.indexes), window)
+    values = mask.file.read(mask.indexes, window)
     return values[0] if len(values) == 1 else np.asarray(np.maximum.reduce(values))
-
-
-def _read(file: RasterFile, indexes: list[int], window: Rect) -> list[NDArray[Any]]:
-    try:
-        source = _handle(file)
-        if len({source.dtypes[i - 1] for i in indexes}) > 1:  # a VRT may mix them
-            return [source.read(i, window=_window(window)) for i in indexes]
-        return list(source.read(indexes, window=_window(window)))
-    except (RasterioError, OSError) as error:
-        raise _failed(file, error) from error
 
 
 def _handle(file: RasterFile) -> Any:
