@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from minetrace.core.bands import nearest
 from minetrace.core.model import Scorer
+from minetrace.errors import ModelError
 from minetrace.models import registry
 from minetrace.predict.onnx import OnnxScorer
 from minetrace.predict.spectral import Spectral
@@ -34,4 +36,22 @@ def open_model(name: str | None, path: Path | None, bands: Sequence[str]) -> Sco
         return OnnxScorer.open(path)
     if name == SPECTRAL:
         return Spectral.over(bands)
+    refuse_unknown(str(name))
     return OnnxScorer.open(registry.path_of(str(name)))
+
+
+def refuse_unknown(name: str) -> None:
+    """Check that something has a name.
+
+    Raises:
+        ModelError: nothing has.
+    """
+    known = model_names()
+    if name not in known:
+        hint = nearest(name, known)
+        raise ModelError(
+            f"no model is called {name!r}; "
+            + (f"did you mean {hint!r}? " if hint else "")
+            + f"The names are {', '.join(known)}; give one of them, or the path of a model "
+            "folder or zip"
+        )

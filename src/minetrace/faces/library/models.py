@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minetrace.core.model import ModelCard, Scorer
-from minetrace.errors import ModelError
-from minetrace.flow.models import SPECTRAL, model_names, open_model
+from minetrace.flow.models import SPECTRAL, model_names, open_model, refuse_unknown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,12 +78,10 @@ def load_model(model: str | Path = SPECTRAL) -> Model:
 
 
 def _meant(model: str | Path) -> tuple[str | None, Path | None]:
-    if isinstance(model, str) and model in model_names():
-        return model, None
+    """A name or a path: a bare word is a name, unless only a file has it."""
     path = Path(model)
-    if isinstance(model, str) and not path.exists() and path.name == model:
-        raise ModelError(
-            f"no model is called {model!r}; the names are {', '.join(model_names())}. "
-            "Give one of them, or the path of a model folder or zip"
-        )
+    bare = isinstance(model, str) and path.name == model
+    if bare and (model in model_names() or not path.exists()):
+        refuse_unknown(str(model))
+        return str(model), None
     return None, path
