@@ -30,6 +30,14 @@ LANDSAT_OLI = {
     "SR_B6": "swir16", "SR_B7": "swir22", "ST_B10": "lwir11",
 }  # fmt: skip
 
+# Landsat 4 to 7 (TM, ETM+); their numbers mean other bands than those of Landsat 8 and 9
+LANDSAT_TM = {
+    "B1": "blue", "B2": "green", "B3": "red", "B4": "nir08", "B5": "swir16", "B6": "lwir",
+    "B7": "swir22", "B8": "pan",
+    "SR_B1": "blue", "SR_B2": "green", "SR_B3": "red", "SR_B4": "nir08", "SR_B5": "swir16",
+    "SR_B7": "swir22", "ST_B6": "lwir",
+}  # fmt: skip
+
 MASK_NAMES = {"scl": "scl", "qa_pixel": "qa_pixel", "qa": "qa_pixel"}
 
 

@@ -1,4 +1,4 @@
-"""Imagery that lies in files: GeoTIFF, COG and VRT, one file a scene."""
+"""Imagery that lies in files: GeoTIFF, COG and VRT, one file a scene, and whole products."""
 
 from __future__ import annotations
 
@@ -10,26 +10,31 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.core.bands import nearest
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.raster import Raster
-from minetrace.errors import BandError
+from minetrace.errors import BandError, RadiometryError
 from minetrace.sources import shot
 from minetrace.sources.bands import BandSpec
 from minetrace.sources.image import Image
 from minetrace.sources.inspection import inspect
 from minetrace.sources.options import FileOptions
-from minetrace.sources.paths import imagery_files
+from minetrace.sources.paths import find_imagery
+from minetrace.sources.product import lacks, newest, shoot
+from minetrace.sources.products import products_in, tell
 from minetrace.sources.shot import Shot, ShotLevel
 from minetrace.sources.source import Scene
 
 __all__ = ["BandSpec", "FileOptions", "FileSource"]
 
+_WORDS = {"toa": "the top of the atmosphere", "boa": "the surface"}
 READ_RECIPE = 1  # changes whenever the same file and options would give other pixels
 
 
 class FileSource:
-    """A folder, a list or a pattern of raster files, each one a scene.
+    """A folder, a list or a pattern of imagery: rasters, each one a scene, and products.
 
-    Every file is looked at once, at the start; after that pixels are read window by window. A
-    copy sent to another process opens its own handles; one process keeps at most 32 open.
+    A product is a Sentinel-2 ``.SAFE`` or a Landsat Collection 2 scene with its MTL file, open or
+    in a zip or tarball. Every file is looked at once, at the start; after that pixels are read
+    window by window. A copy sent to another process opens its own handles; one process keeps at
+    most 32 open.
 
     Raises:
         MissingFileError: the path names nothing.
@@ -41,15 +46,21 @@ class FileSource:
 
     def __init__(self, options: FileOptions) -> None:
         self.options = options
-        images = [inspect(path, options) for path in imagery_files(options.path)]
-        _refuse_mixture(images)
+        imagery = find_imagery(options.path)
+        images = [inspect(path, options) for path in imagery.files]
         shots = {scene: Shot(i.path.name, i.day, (i,)) for scene, i in _by_scene(images).items()}
+        found = products_in(imagery.archives)
+        self._products, left_out = newest(found)
+        shots |= {Scene(p.name, s.day): s for p in self._products if (s := shoot(p, options))}
+        _refuse_mixture(list(shots.values()), loose=bool(images))
         self._shots = dict(sorted(shots.items(), key=lambda item: _order(item[0])))
+        self._bands = _shared_bands(list(self._shots.values()))
+        self._notes = (*tell(self._products), *left_out) if found else ()
 
     @property
     def bands(self) -> tuple[str, ...]:
-        """Common names of the bands that every file has, in the order of the first."""
-        return tuple(self._first.bands)
+        """Common names of the bands that every scene has, in the order of the first."""
+        return self._bands
 
     @property
     def resolution_m(self) -> float:
@@ -77,15 +88,15 @@ class FileSource:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know about what was found."""
-        return ()
+        """Which products were found, what they lack and which ones do not count."""
+        return self._notes
 
     @property
     def _first(self) -> Shot:
         return next(iter(self._shots.values()))
 
     def scenes(self) -> tuple[Scene, ...]:
-        """One scene a file, ordered by day, then by id."""
+        """One scene a file or product, ordered by day, then by id."""
         return tuple(self._shots)
 
     def footprint(self, scene: Scene) -> BaseGeometry:
@@ -107,9 +118,12 @@ class FileSource:
         return {"recipe": READ_RECIPE, **shot.signature(self._shots[scene])}
 
     def _refuse_unknown(self, bands: Sequence[str]) -> None:
-        missing = [band for band in bands if band not in self._first.bands]
+        missing = [band for band in bands if band not in self._bands]
         if missing:
             hint = nearest(missing[0], self.bands)
+            lacking = [p for p in self._products if missing[0] not in p.files]
+            if lacking:
+                raise BandError(lacks(lacking[0], missing[0]))
             raise BandError(
                 f"no band {', '.join(missing)} in the imagery ({self._first.name} has "
                 f"{', '.join(self.bands)})" + (f"; did you mean {hint}?" if hint else "")
@@ -133,20 +147,38 @@ def _by_scene(images: Sequence[Image]) -> dict[Scene, Image]:
     return found
 
 
-def _refuse_mixture(images: Sequence[Image]) -> None:
-    """Refuse files with other bands, or another mask, than the first."""
-    first = images[0]
-    for image in images[1:]:
-        if set(image.bands) != set(first.bands):
+def _shared_bands(shots: Sequence[Shot]) -> tuple[str, ...]:
+    """Bands of every scene, in the order of the first."""
+    shared = tuple(b for b in shots[0].bands if all(b in one.bands for one in shots))
+    if not shared:
+        other = next(o for o in shots if any(b not in o.bands for b in shots[0].bands))
+        raise BandError(
+            f"{shots[0].name} has the bands {', '.join(shots[0].bands)}, {other.name} has "
+            f"{', '.join(other.bands)}, and none is in all; give each kind a source of its own"
+        )
+    return shared
+
+
+def _refuse_mixture(shots: Sequence[Shot], *, loose: bool) -> None:
+    """Refuse scenes that differ in level or mask, and in bands if some are loose files."""
+    first = shots[0]
+    for one in shots:
+        if loose and set(one.bands) != set(first.bands):
             raise BandError(
-                f"{image.path.name} has the bands {', '.join(image.bands)}, "
-                f"{first.path.name} has {', '.join(first.bands)}: give each kind of file a source "
+                f"{one.name} has the bands {', '.join(one.bands)}, "
+                f"{first.name} has {', '.join(first.bands)}: give each kind of file a source "
                 "of its own (sources.path can be a pattern such as folder/*_image.tif), or name "
                 "the bands that they share in sources.bands"
             )
-        if (image.mask is None) != (first.mask is None):
-            has, lacks = (image, first) if first.mask is None else (first, image)
+        if (one.masking is None) != (first.masking is None):
+            with_mask, without = (one, first) if first.masking is None else (first, one)
             raise BandError(
-                f"{has.path.name} has a mask band and {lacks.path.name} has none: give each kind "
+                f"{with_mask.name} has a mask band and {without.name} has none: give each kind "
                 "of file a source of its own, or say sources.mask: {kind: none}"
+            )
+        if one.level and first.level and one.level != first.level:
+            raise RadiometryError(
+                f"{first.name} is reflectance at {_WORDS[first.level]}, {one.name} at "
+                f"{_WORDS[one.level]}: they do not mix; name one kind with a pattern in "
+                "sources.path, such as folder/*MSIL2A*"
             )

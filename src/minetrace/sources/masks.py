@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from minetrace.errors import StudyError
 
-MaskKind = Literal["none", "scl", "qa_pixel", "band", "alpha"]
+MaskKind = Literal["none", "scl", "qa_pixel", "classi", "band", "alpha"]
 
 # Sen2Cor scene classes. Kept: dark ground, vegetation, bare soil, water, unclassified. Dark ground
 # is kept because flooded pits are in that class on their clearest dates: without it only hazy looks
@@ -18,6 +18,8 @@ MaskKind = Literal["none", "scl", "qa_pixel", "band", "alpha"]
 SCL_NODATA = 0
 SCL_KEEP = (2, 4, 5, 6, 7)
 SCL_SPREAD = (3, 8, 9, 10)  # shadow, cloud, thin cirrus: their edges are missed, so they are grown
+
+_KEEP = {"scl": SCL_KEEP, "classi": (0,)}
 
 # Landsat Collection 2 QA_PIXEL bits: fill, dilated cloud, cirrus, cloud, cloud shadow; 5 is snow
 QA_FILL = 0
@@ -30,7 +32,8 @@ class MaskOptions:
     """Which pixels are clear.
 
     Attributes:
-        kind: ``scl`` (Sentinel-2 scene classes), ``qa_pixel`` (Landsat quality bits), ``band``
+        kind: ``scl`` (Sentinel-2 scene classes), ``qa_pixel`` (Landsat quality bits), ``classi``
+            (cloud and cirrus of Sentinel-2 L1C products from baseline 04.00 on), ``band``
             (any band with classes), ``alpha`` (the file must have an alpha band), ``none``.
             A nodata value, an alpha band and a file's own mask always count, whatever the kind.
         band: name or position, from 1, of the band; default: the one described SCL or QA_PIXEL.
@@ -84,7 +87,7 @@ def classify(
         unseen |= values == nodata
     if options.kind == "scl":
         unseen |= values == SCL_NODATA
-    keep = SCL_KEEP if options.keep is None else options.keep
+    keep = _KEEP.get(options.kind, ()) if options.keep is None else options.keep
     clear = np.isin(values, keep) if options.drop is None else ~np.isin(values, options.drop)
     clear &= ~unseen
     spread = ~clear & ~unseen

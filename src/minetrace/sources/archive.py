@@ -1,0 +1,118 @@
+"""The files of a product, whether they lie in a folder, a zip or a tarball. Nothing is unpacked."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from minetrace.errors import RasterError
+from minetrace.sources.image import RasterFile
+
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+
+Part = tuple[str, int, int]  # name, bytes and time of change (ns) of a file on disk
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Files under one roof, by name.
+
+    Attributes:
+        path: a folder, a zip or a tarball.
+        names: of its files, from the roof down, with ``/`` between folders; sorted.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+
+    @property
+    def is_folder(self) -> bool:
+        """True if the files lie open."""
+        return not is_archive(self.path)
+
+    def read(self, name: str) -> bytes:
+        """A small file's bytes.
+
+        Raises:
+            RasterError: it is not there, or the archive is damaged.
+        """
+        try:
+            if self.is_folder:
+                return (self.path / name).read_bytes()
+            if self.path.suffix.lower() == ".zip":
+                with zipfile.ZipFile(self.path) as packed:
+                    return packed.read(name)
+            with tarfile.open(self.path) as tarball:
+                member = tarball.extractfile(_stored(tarball, name))
+                return member.read() if member else b""
+        except (OSError, EOFError, KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
+            raise _damaged(self.path, error) from error
+
+    def raster(self, name: str) -> RasterFile:
+        """One of the files, for GDAL to open where it is."""
+        path = self.path.absolute()
+        if self.is_folder:
+            return RasterFile.at(path / name)
+        system = "vsizip" if path.suffix.lower() == ".zip" else "vsitar"
+        return RasterFile(f"/{system}/{{{path}}}/{name}", path)
+
+    def part(self, name: str) -> Part:
+        """The file on disk that a file is or is in."""
+        path = self.path / name if self.is_folder else self.path
+        stat = path.stat()
+        return path.name, stat.st_size, stat.st_mtime_ns
+
+
+def is_archive(path: Path) -> bool:
+    """True if a name is that of a zip or a tarball."""
+    return path.name.lower().endswith(ARCHIVES) and not path.is_dir()
+
+
+def list_files(path: Path, *, deep: bool = True) -> Archive:
+    """Look into a folder, a zip or a tarball.
+
+    Args:
+        path: what to look into.
+        deep: also into the folders of a folder.
+
+    Raises:
+        RasterError: the archive is damaged.
+    """
+    try:
+        if not is_archive(path):
+            return Archive(path, tuple(sorted(_in_folder(path, deep))))
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as packed:
+                names = [one.filename for one in packed.infolist() if not one.is_dir()]
+        else:
+            with tarfile.open(path) as tarball:
+                names = [one.name.removeprefix("./") for one in tarball if one.isfile()]
+    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+        raise _damaged(path, error) from error
+    return Archive(path, tuple(sorted(names)))
+
+
+def _in_folder(path: Path, deep: bool) -> list[str]:
+    if not deep:
+        return [one.name for one in path.iterdir() if one.is_file()]
+    return [
+        (Path(folder) / name).relative_to(path).as_posix()
+        for folder, _, files in os.walk(path)
+        for name in files
+    ]
+
+
+def _stored(tarball: tarfile.TarFile, name: str) -> str:
+    """The name under which a tarball holds a file: some write ``./`` before it."""
+    return name if name in tarball.getnames() else f"./{name}"
+
+
+def _damaged(path: Path, error: Exception) -> RasterError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return RasterError(
+        f"{path}: cannot be opened, perhaps it is cut short ({reason}); "
+        "fetch it again, or take it out of the source"
+    )
