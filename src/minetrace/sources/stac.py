@@ -1,0 +1,496 @@
+"""Imagery that a STAC catalog leads to: searched once, read block by block over the network.
+
+The items of one overpass are one scene: tiles of the same solar day, platform and orbit are put
+together, so that ``clear_looks`` counts looks from above and not files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from minetrace.core.bands import nearest
+from minetrace.core.grid import Grid, Rect
+from minetrace.core.raster import NODATA, Raster
+from minetrace.errors import BandError, NoImageryError, RadiometryError, StudyError
+from minetrace.sources import place, shot
+from minetrace.sources.bands import BandSpec
+from minetrace.sources.image import Band, Image, MaskBand
+from minetrace.sources.inspection import GROW_M, ground_resolution_m
+from minetrace.sources.masks import MaskOptions
+from minetrace.sources.options import as_json
+from minetrace.sources.radiometry import is_thermal
+from minetrace.sources.radiometry_gate import Calibration, decide
+from minetrace.sources.shot import Shot
+from minetrace.sources.source import Scene
+from minetrace.sources.stac_clouds import ClearShares
+from minetrace.sources.stac_items import Asset, Item
+from minetrace.sources.stac_raster import Reading, RemoteRaster, hold
+from minetrace.sources.stac_search import Search, find_items
+from minetrace.sources.stac_signing import OPEN, Access, signer
+from minetrace.sources.stac_window import mask_window, window_under
+from minetrace.store.http import PATIENT, HttpOptions, client, redacted
+
+READ_RECIPE = 1  # changes whenever the same items and options would give other pixels
+FETCHERS = 16  # threads of a process that wait for servers; the hosts' limits are another matter
+
+
+@dataclass(frozen=True)
+class StacOptions:
+    """A catalog, and what a user says about it.
+
+    Attributes:
+        url: of a STAC API, a static catalog, a collection or an item; or a path of one.
+        collection: the one to read; only static catalogs may do without.
+        host: the name of the catalog's profile, or its host: tells the radiometry gate who it is.
+        alternate: which of an asset's addresses to take, where it has several.
+        bands: by common name, with the asset's key as name; empty for all that are known.
+        scale, offset: for all bands without their own; default: what the radiometry gate says.
+        nodata: the count that means that nothing was seen; default: what the item or file says.
+        mask: which pixels are clear; None for the item's own classes, grown by one of its pixels.
+        max_cloud: scenes with a larger share of cloud over the region are left out, 0 to 1.
+        max_scene_cloud: the same by what the catalog says of the whole scene, 0 to 1.
+    """
+
+    url: str
+    collection: str | None = None
+    host: str = ""
+    alternate: str = ""
+    bands: Mapping[str, BandSpec] = field(default_factory=dict)
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    mask: MaskOptions | None = None
+    max_cloud: float | None = None
+    max_scene_cloud: float | None = None
+    access: Access = OPEN
+    http: HttpOptions = PATIENT
+
+
+@dataclass(frozen=True)
+class Quest:
+    """What is looked for in a catalog, and where what is found is kept.
+
+    Attributes:
+        region: EPSG:4326; cloud cover is judged over it.
+        ground: EPSG:4326, the region and what may be looked at around it.
+        spans: half-open spans of days.
+        items: folder of item tables.
+        cache: folder of fetched bytes, shared by the processes of a run.
+        refresh: search again, whatever was found before.
+    """
+
+    region: BaseGeometry
+    ground: BaseGeometry
+    spans: tuple[tuple[date, date], ...]
+    items: Path
+    cache: Path
+    refresh: bool = False
+
+
+class StacSource:
+    """The scenes of a catalog over a region.
+
+    Raises:
+        NoImageryError: the catalog has nothing there and then.
+        BandError: a band or the mask is not there.
+        RadiometryError: what an item's counts mean would be a guess.
+        ReadFailedError: the catalog does not answer.
+    """
+
+    def __init__(self, options: StacOptions, quest: Quest) -> None:
+        self.options = options
+        self.reading = Reading(quest.cache, options.http, options.access)
+        asks = client(options.http, self.reading.slots)
+        search = Search(
+            options.url, options.collection, quest.ground, quest.spans, options.alternate
+        )
+        found = find_items(search, asks, folder=quest.items, refresh=quest.refresh,
+                           sign=signer(options.access, asks))  # fmt: skip
+        _refuse_nothing(found, options, quest)
+        found = self._by_scene_cloud(found)
+        self._bands = _shared_bands(found, options)
+        self._mask = _mask_options(found, options)
+        self._scenes = self._by_region_cloud(_grouped(found), search, quest)
+        self._rules = {
+            item.id: {band: _calibration(item, band, options) for band in self._bands}
+            for items in self._scenes.values() for item in items
+        }  # fmt: skip
+        self._shots: dict[str, Shot] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_shots": {}}
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Common names of the bands that every item has."""
+        return self._bands
+
+    @property
+    def resolution_m(self) -> float:
+        """Side of the finest pixel, metres, as the first item's file says."""
+        return self._first_image.resolution_m
+
+    @property
+    def crs(self) -> str:
+        """CRS of the first item's file; others may differ."""
+        return self._first_image.crs
+
+    @property
+    def masking(self) -> str:
+        """How clouds are kept out, in words; empty if they are not."""
+        if self._mask is None:
+            return ""
+        grown = f", grown by {self._mask.dilate_m:g} m" if self._mask.dilate_m else ""
+        return f"{self._mask.kind.upper()}{grown}"
+
+    @property
+    def level(self) -> str | None:
+        """``toa`` or ``boa``, if it is the same for all scenes."""
+        rules = (rule for bands in self._rules.values() for rule in bands.values())
+        levels = {rule.level for rule in rules} - {"kelvin"}
+        return levels.pop() if len(levels) == 1 else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, in words."""
+        return self._notes
+
+    @property
+    def _first_image(self) -> Image:
+        first = next(iter(self._scenes.values()))[0]
+        return self._shot(first).images[0]
+
+    def scenes(self) -> tuple[Scene, ...]:
+        """One scene an overpass, ordered by day, then by id."""
+        return tuple(self._scenes)
+
+    def footprint(self, scene: Scene) -> BaseGeometry:
+        """Ground under the scene's items, EPSG:4326."""
+        return shapely.union_all([item.footprint for item in self._scenes[scene]])
+
+    def read(self, scene: Scene, bands: Sequence[str], grid: Grid, rect: Rect) -> Raster:
+        """Pixels of a scene on a rectangle of a grid; see ``Source.read``.
+
+        Where items overlap, the first that is clear counts: those that need no warping come
+        first, then by id.
+
+        Raises:
+            BandError: a band is not there.
+            ReadFailedError: a file cannot be read; names its address, without any secret.
+        """
+        self._refuse_unknown(bands)
+        shots = [s for item in self._scenes[scene] if (s := self._shot_near(item, grid, rect))]
+        shots.sort(key=lambda s: (place.lattice_rect(s.images[0], grid) is None, s.name))
+        merged = Raster(
+            tuple(bands), np.full((len(bands), *rect.shape), NODATA, dtype=np.int16),
+            np.zeros(rect.shape, dtype=bool), grid.geobox(rect),
+        )  # fmt: skip
+        for held in self._hold(shots, bands, grid, rect):
+            look = shot.read(held, bands, grid, rect)
+            new = look.valid & ~merged.valid
+            merged.pixels[:, new] = look.pixels[:, new]
+            merged.valid[new] = True
+        return merged
+
+    def signature(self, scene: Scene) -> dict[str, Any]:
+        """The items' files, without any signature, and how their counts are read."""
+        return {
+            "recipe": READ_RECIPE,
+            "items": [
+                {"id": item.id, "collection": item.collection, "version": item.version,
+                 "bands": {band: [redacted(item.bands[band].href), *_plain(rule)]
+                           for band, rule in self._rules[item.id].items()}}
+                for item in self._scenes[scene]
+            ],
+            "mask": as_json(self._mask) if self._mask else None,
+            "nodata": self.options.nodata,
+        }  # fmt: skip
+
+    def _by_scene_cloud(self, items: Sequence[Item]) -> list[Item]:
+        most = self.options.max_scene_cloud
+        kept = [i for i in items if most is None or i.cloud_cover is None or i.cloud_cover <= most]
+        self._notes: tuple[str, ...] = ()
+        if len(kept) < len(items):
+            self._notes += (
+                f"{len(items) - len(kept)} of {len(items)} items have more than {most:.0%} cloud "
+                "over their whole scene and are left out",
+            )
+        if not kept:
+            raise NoImageryError(
+                f"every item has more than {most:.0%} cloud over its whole scene: raise "
+                "sources.max_scene_cloud, or leave it out and use max_cloud, over the region alone"
+            )
+        return kept
+
+    def _by_region_cloud(
+        self, scenes: dict[Scene, tuple[Item, ...]], search: Search, quest: Quest
+    ) -> dict[Scene, tuple[Item, ...]]:
+        most = self.options.max_cloud
+        if most is None:
+            return scenes
+        if self._mask is None:
+            raise StudyError(
+                "sources.max_cloud: the collection has no cloud mask to judge the region by; "
+                "use max_scene_cloud, which goes by what the catalog says"
+            )
+        shares = ClearShares.open(quest.items, search.key, quest.region, self._mask)
+        rasters = {i.id: self._raster(i.mask[1]) for items in scenes.values() for i in items
+                   if i.mask}  # fmt: skip
+        shares.fill(rasters, _pool())
+        kept = {
+            scene: items for scene, items in scenes.items()
+            if (cloud := shares.cloud([item.id for item in items])) is not None and cloud <= most
+        }  # fmt: skip
+        if len(kept) < len(scenes):
+            self._notes += (
+                f"{len(scenes) - len(kept)} of {len(scenes)} scenes show nothing of the region or "
+                f"more than {most:.0%} cloud over it and are left out",
+            )
+        if not kept:
+            raise NoImageryError(
+                f"every scene has more than {most:.0%} cloud over the region: raise "
+                "sources.max_cloud"
+            )
+        return kept
+
+    def _raster(self, asset: Asset) -> RemoteRaster:
+        return RemoteRaster(asset.href, reading=self.reading)
+
+    def _shot_near(self, item: Item, grid: Grid, rect: Rect) -> Shot | None:
+        """An item's files, unless they lie elsewhere; those are not even looked at."""
+        if not _on_grid(_Ground(item.id, item.footprint), grid, rect):
+            return None
+        found = self._shot(item)
+        near = place.reach(found.images[0], grid)
+        return None if near is not None and (near & rect).empty else found
+
+    def _shot(self, item: Item) -> Shot:
+        if item.id not in self._shots:
+            self._shots[item.id] = self._look_at(item)
+        return self._shots[item.id]
+
+    def _look_at(self, item: Item) -> Shot:
+        """Open every file of an item once, those of one grid together."""
+        rasters = {band: self._raster(item.bands[band]) for band in self._bands}
+        mask = self._raster(item.mask[1]) if item.mask and self._mask else None
+        waiting = [*rasters.values(), *([mask] if mask else [])]
+        list(_pool().map(RemoteRaster.sheet, waiting))
+        grids: dict[tuple[Any, ...], dict[str, Band]] = {}
+        for band, raster in rasters.items():
+            sheet, rule = raster.sheet(), self._rules[item.id][band]
+            said = (self.options.nodata, rule.nodata, item.bands[band].nodata, sheet.nodata)
+            nodata = next((value for value in said if value is not None), None)
+            grids.setdefault((sheet.crs, sheet.affine, sheet.height, sheet.width), {})[band] = Band(
+                raster, 1, sheet.dtype, nodata, rule.radiometry, rule.saturated
+            )
+        images = [
+            Image(
+                path=Path(item.id), day=item.day, crs=crs, affine=affine, height=height,
+                width=width, bands=bands, mask=self._mask_band(mask, crs), alpha=None,
+                has_mask=False, parts=(),
+                resolution_m=ground_resolution_m(Path(item.id), crs, affine, height, width),
+            )
+            for (crs, affine, height, width), bands in grids.items()
+        ]  # fmt: skip
+        images.sort(key=lambda image: image.resolution_m)
+        return Shot(item.id, item.day, tuple(images))
+
+    def _mask_band(self, mask: RemoteRaster | None, crs: str) -> MaskBand | None:
+        if mask is None or self._mask is None:
+            return None
+        sheet = mask.sheet()
+        if not place.same_crs(sheet.crs, crs):
+            raise BandError(
+                f"{redacted(mask.address)}: the mask is in {sheet.crs}, the bands in {crs}; "
+                "leave the scene out"
+            )
+        nodata = sheet.nodata if self._mask.kind == "scl" else None
+        return MaskBand(mask, (1,), nodata, self._mask, sheet.affine, (sheet.height, sheet.width))
+
+    def _hold(
+        self, shots: Sequence[Shot], bands: Sequence[str], grid: Grid, rect: Rect
+    ) -> list[Shot]:
+        """The same scenes with all that a rectangle needs in memory, fetched side by side."""
+        wanted: dict[tuple[RemoteRaster, int, Rect], Any] = {}
+        for one in shots:
+            for image in one.images:
+                for key in _windows(image, bands, grid, rect, self._mask).values():
+                    wanted[key] = None
+        for key, held in zip(wanted, _pool().map(lambda k: hold(*k), wanted), strict=True):
+            wanted[key] = held
+        return [
+            replace(one, images=tuple(_held(image, bands, grid, rect, self._mask, wanted)
+                                      for image in one.images))
+            for one in shots
+        ]  # fmt: skip
+
+    def _refuse_unknown(self, bands: Sequence[str]) -> None:
+        missing = [band for band in bands if band not in self._bands]
+        if missing:
+            hint = nearest(missing[0], self._bands)
+            raise BandError(
+                f"no band {', '.join(missing)} in the imagery ({self.options.collection or 'it'} "
+                f"has {', '.join(self._bands)})" + (f"; did you mean {hint}?" if hint else "")
+            )
+
+
+_Key = tuple[RemoteRaster, int, Rect]
+
+
+def _windows(
+    image: Image, bands: Sequence[str], grid: Grid, rect: Rect, mask: MaskOptions | None
+) -> dict[str, _Key]:
+    """What an image needs for a rectangle: by band, and ``""`` for its mask."""
+    found: dict[str, _Key] = {}
+    wanted = [band for band in bands if band in image.bands]
+    window = window_under(image, grid, rect)
+    if wanted and not window.empty:
+        for name in wanted:
+            band = image.bands[name]
+            if isinstance(band.file, RemoteRaster):
+                found[name] = band.file, band.index, window
+    if image.mask is not None and mask is not None and isinstance(image.mask.file, RemoteRaster):
+        margin = int(mask.dilate_m / grid.resolution_m) + 1 if mask.dilate_m else 0
+        there = mask_window(image, image.mask, window_under(image, grid, rect.expand(margin)))
+        if not there.empty:
+            found[""] = image.mask.file, image.mask.indexes[0], there
+    return found
+
+
+def _held(
+    image: Image, bands: Sequence[str], grid: Grid, rect: Rect, mask: MaskOptions | None,
+    held: Mapping[_Key, Any],
+) -> Image:  # fmt: skip
+    keys = _windows(image, bands, grid, rect, mask)
+    kept = {name: replace(band, file=held[keys[name]]) if name in keys else band
+            for name, band in image.bands.items()}  # fmt: skip
+    own = image.mask
+    if own is not None and "" in keys:
+        own = replace(own, file=held[keys[""]])
+    return replace(image, bands=kept, mask=own)
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    """Threads that wait for servers; never given work by one of their own."""
+    return ThreadPoolExecutor(FETCHERS, "minetrace-fetch")
+
+
+@dataclass(frozen=True)
+class _Ground:
+    id: str
+    footprint: BaseGeometry = field(compare=False)
+
+
+def _on_grid(ground: _Ground, grid: Grid, rect: Rect) -> bool:
+    """True if a footprint may touch a rectangle."""
+    near = _reach(ground, grid)
+    return near is None or not (near & rect).empty
+
+
+@lru_cache(maxsize=65536)
+def _reach(ground: _Ground, grid: Grid) -> Rect | None:
+    points = shapely.get_coordinates(shapely.segmentize(ground.footprint, 0.05))
+    x, y = place.transformer("EPSG:4326", grid.crs).transform(points[:, 0], points[:, 1])
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return None
+    return grid.rect((float(x.min()), float(y.min()), float(x.max()), float(y.max()))).expand(2)
+
+
+def _grouped(items: Sequence[Item]) -> dict[Scene, tuple[Item, ...]]:
+    """Items of one solar day, platform and orbit together, named after the first."""
+    groups: dict[tuple[Any, ...], list[Item]] = {}
+    for item in sorted(items, key=lambda i: i.id):
+        groups.setdefault((item.day, item.platform, item.orbit), []).append(item)
+    scenes = {
+        Scene(line[0].id + (f"+{len(line) - 1}" if len(line) > 1 else ""), line[0].day): line
+        for line in groups.values()
+    }
+    ordered = sorted(scenes.items(), key=lambda pair: (pair[0].day, pair[0].id))
+    return {scene: tuple(line) for scene, line in ordered}
+
+
+def _refuse_nothing(items: Sequence[Item], options: StacOptions, quest: Quest) -> None:
+    if items:
+        return
+    first, last = min(a for a, _ in quest.spans), max(b for _, b in quest.spans)
+    west, south, east, north = quest.region.bounds
+    raise NoImageryError(
+        f"{redacted(options.url)}: nothing of {options.collection or 'it'} over the region "
+        f"({west:.3f} to {east:.3f} E, {south:.3f} to {north:.3f} N) from {first} to {last}; "
+        "change the years, the region or the collection"
+    )
+
+
+def _shared_bands(items: Sequence[Item], options: StacOptions) -> tuple[str, ...]:
+    """Bands that every item has, in the order of the first; those asked for, if any are."""
+    shared = [band for band in items[0].bands if all(band in item.bands for item in items)]
+    for band in options.bands:
+        lacking = next((item for item in items if band not in item.bands), None)
+        if lacking is not None:
+            raise BandError(
+                f"no band {band} in {lacking.id}, which has {', '.join(lacking.bands) or 'none'}; "
+                "leave it out of sources.bands"
+            )
+    if options.bands:
+        shared = [band for band in shared if band in options.bands]
+    if not shared:
+        raise BandError(
+            f"{items[0].id} and the other items of {options.collection or 'the catalog'} share no "
+            "band with a common name; take another collection"
+        )
+    return tuple(shared)
+
+
+def _mask_options(items: Sequence[Item], options: StacOptions) -> MaskOptions | None:
+    asked = options.mask
+    if asked is not None and asked.kind == "none":
+        return None
+    if asked is not None and asked.kind not in ("scl", "qa_pixel"):
+        raise StudyError(
+            f"sources.mask: kind {asked.kind} is for files; a catalog's items are masked by scl, "
+            "qa_pixel or none"
+        )
+    kinds = {item.mask[0] if item.mask else None for item in items}
+    if kinds == {None} and asked is None:
+        return None
+    wanted = asked.kind if asked is not None else next(kind for kind in kinds if kind)
+    for item in items:
+        if item.mask is None or item.mask[0] != wanted:
+            has = item.mask[0] if item.mask else "none"
+            raise BandError(
+                f"{item.id} has no mask {wanted} (it has {has}); say sources.mask: {{kind: none}} "
+                "to count clouds as looked at, or take another collection"
+            )
+    return asked or MaskOptions("scl" if wanted == "scl" else "qa_pixel", dilate_m=GROW_M[wanted])
+
+
+def _calibration(item: Item, band: str, options: StacOptions) -> Calibration:
+    """What the user says, or else what the gate does."""
+    spec, thermal = options.bands.get(band, BandSpec()), is_thermal(band)
+    scale = options.scale if spec.scale is None and not thermal else spec.scale
+    offset = options.offset if spec.offset is None and not thermal else spec.offset
+    if scale is None and offset is None:
+        return decide(item.facts(options.host or urlsplit(options.url).netloc), band)
+    if scale is None or offset is None:
+        raise RadiometryError(
+            f"{item.id}: sources.scale and sources.offset are given one without the other; "
+            "give both, or none to go by the catalog's metadata"
+        )
+    return Calibration(scale, offset, "kelvin" if thermal else "boa", item.bands[band].nodata,
+                       "the study")  # fmt: skip
+
+
+def _plain(rule: Calibration) -> list[Any]:
+    return [rule.scale, rule.offset, rule.nodata, rule.saturated]

@@ -1,0 +1,192 @@
+"""Showing a server that we may read: tokens that end, AWS signatures, bearer tokens.
+
+What is secret comes from the environment or from the token service, is held in this process's
+memory alone, and goes into a request at the last moment. An ``Access`` names where secrets are,
+never what they are, so it may be pickled, hashed and written down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from urllib.parse import quote, unquote, urlsplit
+
+from minetrace.errors import NoPermissionError, ReadFailedError, StudyError
+from minetrace.store.http import HttpClient, Signer, redacted
+
+MARGIN = timedelta(minutes=5)  # a token is renewed when it has less than this, or a fifth, left
+_EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a catalog's files are opened.
+
+    Attributes:
+        kind: ``open``, ``sas`` (tokens from a service, added to the address), ``s3`` (AWS
+            signature version 4), ``bearer`` (a token in a header).
+        url: of the token service, for ``sas``; of the S3 endpoint, for ``s3``.
+        hosts: endings of the hosts that it is for; empty for all.
+        key_env, secret_env: environment variables of the S3 keys.
+        token_env: environment variable of the bearer token, or of the ``sas`` subscription key.
+        region: of the S3 endpoint.
+        requester_pays: True if the bucket bills who reads it.
+    """
+
+    kind: Literal["open", "sas", "s3", "bearer"] = "open"
+    url: str = ""
+    hosts: tuple[str, ...] = ()
+    key_env: str = ""
+    secret_env: str = ""
+    token_env: str = ""
+    region: str = "us-east-1"
+    requester_pays: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Environment variables without which it does not work."""
+        wanted = {"s3": (self.key_env, self.secret_env), "bearer": (self.token_env,)}
+        return wanted.get(self.kind, ())
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Those of them that are not set."""
+        return tuple(name for name in self.needs if not os.environ.get(name))
+
+    def covers(self, url: str) -> bool:
+        """True if an address is one of those that it is for."""
+        host = urlsplit(url).hostname or ""
+        return not self.hosts or any(host.endswith(end) for end in self.hosts)
+
+
+OPEN = Access()
+
+
+def address(href: str, access: Access) -> str:
+    """The https address of an asset; ``s3://bucket/key`` becomes one of the endpoint.
+
+    Raises:
+        StudyError: it is in a bucket, and no endpoint or keys are known.
+    """
+    if not href.startswith("s3://"):
+        return href
+    if access.kind != "s3":
+        raise StudyError(
+            f"{redacted(href)}: lies in a bucket that wants S3 keys; set sources.access: {{kind: "
+            "s3, url: ENDPOINT, key_env: NAME, secret_env: NAME}, or take another catalog"
+        )
+    return f"{access.url.rstrip('/')}/{quote(href.removeprefix('s3://'))}"
+
+
+def chosen(ways: tuple[Access, ...], profile: str) -> Access:
+    """The first way whose secrets are in the environment.
+
+    Raises:
+        StudyError: none is; names the variables.
+    """
+    for access in ways:
+        if not access.missing:
+            return access
+    wanted = ", or ".join(" and ".join(access.needs) for access in ways)
+    raise StudyError(
+        f"{profile} needs an account: set the environment variable {wanted}; "
+        "docs/how-to/imagery-from-stac.md says where to get them"
+    )
+
+
+def signer(access: Access, client: HttpClient) -> Signer | None:
+    """What makes the address and headers of each request; None if nothing is needed."""
+    if access.kind == "sas":
+        return lambda _method, url: (_with_token(access, client, url), {})
+    if access.kind == "s3":
+        return lambda method, url: (url, _aws(access, method, url, datetime.now(UTC)))
+    if access.kind == "bearer":
+        return lambda _method, url: (url, _bearer(access, url))
+    return None
+
+
+def _bearer(access: Access, url: str) -> Mapping[str, str]:
+    if not access.covers(url):
+        return {}
+    return {"Authorization": f"Bearer {os.environ.get(access.token_env, '')}"}
+
+
+@dataclass(frozen=True)
+class _Token:
+    query: str
+    made: datetime
+    ends: datetime
+
+    def lasts(self, now: datetime) -> bool:
+        """True if it will do for a request that begins now."""
+        return now < self.ends - min(MARGIN, (self.ends - self.made) / 5)
+
+
+_tokens: dict[str, _Token] = {}
+_lock = threading.Lock()
+
+
+def _with_token(access: Access, client: HttpClient, url: str) -> str:
+    if not access.covers(url):
+        return url
+    parts = urlsplit(url)
+    account = (parts.hostname or "").split(".")[0]
+    container = parts.path.strip("/").split("/")[0]
+    service = f"{access.url.rstrip('/')}/{account}/{container}"
+    with _lock:
+        token = _tokens.get(service)
+        if token is None or not token.lasts(datetime.now(UTC)):
+            token = _tokens[service] = _fetch(access, client, service)
+    return f"{url}{'&' if parts.query else '?'}{token.query}"
+
+
+def _fetch(access: Access, client: HttpClient, service: str) -> _Token:
+    key = os.environ.get(access.token_env, "") if access.token_env else ""
+    headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
+    reply = client.request("GET", service, headers=headers)
+    if reply.status in (401, 403):
+        raise NoPermissionError(f"{redacted(service)}: gives us no token (HTTP {reply.status})")
+    try:
+        told = json.loads(reply.body)
+        ends = datetime.fromisoformat(told["msft:expiry"])
+        return _Token(str(told["token"]), datetime.now(UTC), ends)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReadFailedError(
+            f"{redacted(service)}: did not answer with a token (HTTP {reply.status}); "
+            "run the same command again"
+        ) from error
+
+
+def _aws(access: Access, method: str, url: str, now: datetime) -> dict[str, str]:
+    """Headers of an S3 request. Source: AWS Signature Version 4 for S3, single chunk."""
+    if not access.covers(url):
+        return {}
+    parts = urlsplit(url)
+    stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
+    headers = {"host": parts.netloc, "x-amz-content-sha256": _EMPTY_SHA256, "x-amz-date": stamp}
+    if access.requester_pays:
+        headers["x-amz-request-payer"] = "requester"
+    names = ";".join(sorted(headers))
+    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    path = quote(unquote(parts.path), safe="/~-_.")
+    asked = "\n".join((method, path, parts.query, lines, names, _EMPTY_SHA256))
+    scope = f"{day}/{access.region}/s3/aws4_request"
+    digest = hashlib.sha256(asked.encode()).hexdigest()
+    key = b"AWS4" + os.environ.get(access.secret_env, "").encode()
+    for part in (day, access.region, "s3", "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
+    signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    credential = f"{os.environ.get(access.key_env, '')}/{scope}"
+    sent = {name: value for name, value in headers.items() if name != "host"}
+    sent["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={credential},SignedHeaders={names},Signature={signature}"
+    )
+    return sent

@@ -1,0 +1,182 @@
+"""A file on a server, read by ranges: each byte range is fetched once, near ones together."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from minetrace.errors import ReadFailedError
+from minetrace.store.http import HttpClient, Reply, Signer, redacted, refuse
+from minetrace.store.range_cache import RangeCache
+
+FIRST_BYTES = 16_384  # holds the directories of nearly every COG
+NEAR_BYTES = 4_096  # ranges so close to each other are fetched as one
+MOST_BYTES = 16 << 20  # and no request asks for more than this, unless a range is longer
+
+Range = tuple[int, int]
+"""Offset and length."""
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file on a server.
+
+    Attributes:
+        url: without any signature.
+        client: who asks.
+        cache: where ranges are kept.
+        sign: adds what the server wants to see; renews it when asked anew.
+    """
+
+    url: str
+    client: HttpClient
+    cache: RangeCache
+    sign: Signer | None = None
+
+    def size(self) -> int:
+        """Its length in bytes.
+
+        Raises:
+            ReadFailedError: the server does not answer with it.
+        """
+        note = self.cache.note(self.url)
+        if note is None:
+            self.read(0, 1)
+            note = self.cache.note(self.url)
+        return int(json.loads(note or b"{}")["size"])
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly these bytes.
+
+        Raises:
+            ReadFailedError: the server does not answer with them, or the file ends before.
+        """
+        head = self.cache.get(self.url, 0, FIRST_BYTES)
+        if head is None and offset + length <= FIRST_BYTES:
+            head = self._head()
+        if head is not None and offset + length <= len(head):
+            return head[offset : offset + length]
+        return self.ranges([(offset, length)])[0]
+
+    def ranges(self, wanted: Sequence[Range]) -> list[bytes]:
+        """The bytes of each range, in the order asked for.
+
+        Raises:
+            ReadFailedError: the server does not answer with them, or the file ends before.
+        """
+        found = {one: self.cache.get(self.url, *one) for one in set(wanted)}
+        if any(content is None for content in found.values()):
+            with self.cache.alone(self.url):
+                missing = [one for one, content in found.items()
+                           if content is None and not self._kept(one, found)]  # fmt: skip
+                for together in _joined(missing):
+                    self._fetch(together, found)
+        return [found[one] or b"" for one in wanted]
+
+    def whole(self) -> str:
+        """Path of a local copy of all of it.
+
+        Raises:
+            ReadFailedError: the server does not answer with it.
+        """
+        suffix = PurePosixPath(urlsplit(self.url).path).suffix
+        path = self.cache.file(self.url, suffix)
+        with self.cache.alone(self.url):
+            if not path.is_file():
+                reply = self.client.request("GET", self.url, sign=self.sign)
+                refuse(reply, self.url)
+                self.cache.put_file(self.url, suffix, reply.body)
+        return str(path)
+
+    def forget(self) -> None:
+        """Drop what is kept of it, because it was not right."""
+        with self.cache.alone(self.url):
+            self.cache.drop(self.url)
+
+    def _kept(self, one: Range, found: dict[Range, bytes | None]) -> bool:
+        """True if somebody else fetched a range while we waited for our turn."""
+        found[one] = self.cache.get(self.url, *one)
+        return found[one] is not None
+
+    def _head(self) -> bytes:
+        with self.cache.alone(self.url):
+            head = self.cache.get(self.url, 0, FIRST_BYTES)
+            if head is None:
+                head = self._ask(0, FIRST_BYTES)
+                # a shorter file is filled up, so that its head is found again
+                head = head.ljust(FIRST_BYTES, b"\0")
+                self.cache.put(self.url, 0, head)
+        return head
+
+    def _fetch(self, together: Sequence[Range], found: dict[Range, bytes | None]) -> None:
+        """Fetch near ranges with one request, and keep each by itself."""
+        first = together[0][0]
+        stop = max(offset + length for offset, length in together)
+        body = self._ask(first, stop - first)
+        for offset, length in together:
+            content = body[offset - first : offset - first + length]
+            if len(content) != length:
+                raise ReadFailedError(
+                    f"{redacted(self.url)}: ends at byte {first + len(body)}, and byte "
+                    f"{offset + length} is needed, so it is cut short; report it to the catalog, "
+                    "or leave the scene out"
+                )
+            found[offset, length] = content
+            self.cache.put(self.url, offset, content)
+
+    def _ask(self, offset: int, length: int) -> bytes:
+        """What the server has of a range; less than asked for only where the file ends."""
+        headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        reply = self.client.request("GET", self.url, headers=headers, sign=self.sign)
+        if reply.status == 416:
+            return b""
+        refuse(reply, self.url)
+        size = self._checked_size(reply, offset)
+        if reply.status == 200:  # a server that knows no ranges sends it all
+            return reply.body[offset : offset + length]
+        if len(reply.body) != min(length, size - offset):
+            raise ReadFailedError(
+                f"{redacted(self.url)}: answered with {len(reply.body)} bytes where "
+                f"{min(length, size - offset)} were asked for; run the same command again"
+            )
+        return reply.body
+
+    def _checked_size(self, reply: Reply, offset: int) -> int:
+        """The file's size, refused if it is another one than before."""
+        size, said = len(reply.body), reply.headers.get("content-range", "")
+        if reply.status == 206:
+            match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", said)
+            if match is None or int(match[1]) != offset:
+                raise ReadFailedError(
+                    f"{redacted(self.url)}: answered with another range ({said or 'not said'}) "
+                    "than was asked for; run the same command again"
+                )
+            size = int(match[2])
+        now = {"size": size, "tag": reply.headers.get("etag", "")}
+        note = self.cache.note(self.url)
+        if note is None:
+            self.cache.put_note(self.url, json.dumps(now).encode())
+        elif json.loads(note) != now:
+            self.cache.drop(self.url)
+            raise ReadFailedError(
+                f"{redacted(self.url)}: changed while it was being read; run the same command again"
+            )
+        return size
+
+
+def _joined(ranges: Sequence[Range]) -> list[list[Range]]:
+    """Ranges in order, those near each other together."""
+    groups: list[list[Range]] = []
+    stop = -1
+    for offset, length in sorted(ranges):
+        near = groups and offset - stop <= NEAR_BYTES
+        if near and offset + length - groups[-1][0][0] <= MOST_BYTES:
+            groups[-1].append((offset, length))
+        else:
+            groups.append([(offset, length)])
+        stop = max(stop, offset + length)
+    return groups
