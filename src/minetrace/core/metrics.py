@@ -62,10 +62,10 @@ def average_precision(label: ArrayLike, score: ArrayLike) -> float:
     """
     y, s = _pair(label, score)
     order = np.argsort(-s, kind="stable")
-    ends = np.append(np.flatnonzero(np.diff(s[order])), len(s) - 1) if len(s) else []
+    ends = np.flatnonzero(np.append(np.diff(s[order]) != 0, True)[: len(s)])  # of equal scores
     hits = y[order].cumsum()[ends]
     gained = np.diff(hits, prepend=0)
-    return _ratio(float((gained * hits / (np.asarray(ends) + 1)).sum()), int(y.sum()))
+    return _ratio(float((gained * hits / (ends + 1)).sum()), int(y.sum()))
 
 
 def threshold_at(false_alarms: float, label: ArrayLike, score: ArrayLike) -> float:
