@@ -9,7 +9,7 @@ from importlib.metadata import version
 import typer
 
 from minetrace.errors import MinetraceError
-from minetrace.faces.cli import demo, init, run, status
+from minetrace.faces.cli import demo, init, models, plan, plot, run, status
 
 MANUAL = """\
 Maps of mining through time: point it at a region and some years, and get mine outlines that keep
@@ -26,8 +26,10 @@ First steps:
 \b
   minetrace demo              see it work on a made-up country, offline
   minetrace init study.yaml   write a study to edit: region, years, imagery
+  minetrace plan study.yaml   what it would take: scenes, blind ground, time
   minetrace run study.yaml    walk the whole way
   minetrace status runs/NAME  how far a run is, and what failed
+  minetrace plot runs/NAME    figures for a paper
 
 Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
 130 stopped by you.
@@ -52,8 +54,9 @@ def _options(
         raise typer.Exit
 
 
-for command in (demo, init, run, status):
+for command in (demo, init, plan, run, status, plot):
     app.command(command.__name__.rpartition(".")[2])(command.command)
+app.add_typer(models.app, name="models")
 
 
 def main() -> None:
