@@ -92,7 +92,7 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
     Console(highlight=False).print(shown)
 
 
-def _share(share: float) -> str:
+def share(share: float) -> str:
     """A percentage that does not round to all or nothing."""
     if 0 < share < 0.005:
         return "under 1%"
@@ -109,7 +109,7 @@ def show(
     kind = "mined" if summary.extent == "mined" else "footprint"
     rows: list[tuple[Any, ...]] = [
         (p.label, p.sites, f"{p.hectares:,.1f}" if isfinite(p.hectares) else "not looked",
-         _share(p.looked_share)) for p in summary.periods
+         share(p.looked_share)) for p in summary.periods
     ]  # fmt: skip
     heads = ["period", "mines", f"{kind} ha", "looked at"]
     if truth:
