@@ -54,7 +54,7 @@ class OnnxScorer:
         path = Path(path)
         onnx, card = read_model(path)
         _refuse_without_images(card, path)
-        session = _session(onnx, path, threads)
+        session = start_session(onnx, path, threads)
         _check_ports(session, card, path)
         scorer = cls(path, card, threads, [session])
         scorer._try()
@@ -102,7 +102,7 @@ class OnnxScorer:
                 raise ModelError(
                     f"{self.path}: the model was exchanged while it was in use; run again"
                 )
-            self._sessions.append(_session(onnx, self.path, self.threads))
+            self._sessions.append(start_session(onnx, self.path, self.threads))
         return self._sessions[0]
 
     def _try(self) -> None:
@@ -117,7 +117,12 @@ class OnnxScorer:
             )
 
 
-def _session(onnx: bytes, path: Path, threads: int) -> Any:
+def start_session(onnx: bytes, path: Path, threads: int) -> Any:
+    """A session of the reference executor.
+
+    Raises:
+        ModelError: ONNX Runtime cannot load the network.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -88,7 +88,6 @@ _QUARTER = (
     "Stride: published with 14 px, which does not divide the window; 11 px is the next finer one."
 )
 FAMILIES = (
-    Published(r"28_?px_.*rgb", 28, 14, RGB, "dn3000", "Order of bands not documented."),
     Published(r"28_?px_", 28, 14, TWELVE, "dn3000", "Stride: half a window."),
     Published(r"44px_v\d.*rgb_(?!ir)", 44, 11, RGB, "standard", _QUARTER),
     Published(r"44px_v\d", 44, 11, TWELVE, "standard", _QUARTER),

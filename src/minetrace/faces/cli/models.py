@@ -1,0 +1,143 @@
+"""``minetrace models``: what there is to find mines with, and where more comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from minetrace.faces.cli.card import card_facts, facts
+
+app = typer.Typer(
+    help="List, show, check and import models.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("list")
+def list_models(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
+    """Say which models have a name, what each is for and what it is not for.
+
+    Example:  minetrace models list
+    """
+    import json
+    from dataclasses import asdict
+
+    from minetrace.models.registry import entries
+
+    if as_json:
+        typer.echo(json.dumps([asdict(entry) for entry in entries()], indent=1))
+        return
+    for entry in entries():
+        typer.echo(f"{entry.name}  {entry.version}{'  (default)' if entry.default else ''}")
+        facts([
+            ("for", entry.purpose), ("not for", entry.not_for), ("licence", entry.licence),
+            ("sha256", entry.sha256),
+        ])  # fmt: skip
+    typer.echo("spectral  built in, no file")
+    facts([
+        ("for", "bare ground and turbid water from whatever bands there are: a first look"),
+        ("not for", "evidence; it knows no mine from a ploughed field or a sandbank"),
+    ])  # fmt: skip
+    typer.echo("Published Keras models come in with: minetrace models import FILE.h5")
+
+
+@app.command("show")
+def show_model(
+    model: str = typer.Argument(..., help="A name, or a model folder or zip."),
+    as_json: bool = typer.Option(False, "--json", help="Print the card as it is stored."),
+) -> None:
+    """Print a model's card: what it expects, what its answer means, where it comes from.
+
+    Example:  minetrace models show artisanal-gold-rgb
+    """
+    import json
+
+    from minetrace.predict.model_file import read_model
+
+    _, card = read_model(_place(model))
+    if as_json:
+        typer.echo(json.dumps(card.to_json(), indent=1))
+        return
+    typer.echo(card.name)
+    facts(card_facts(card))
+
+
+@app.command("check")
+def check(model: str = typer.Argument(..., help="A name, or a model folder or zip.")) -> None:
+    """Hold a model file against its card and run it on made-up input.
+
+    Example:  minetrace models check artisanal-gold-rgb
+    """
+    from minetrace.predict.model_check import check_model
+
+    place = _place(model)
+    found = check_model(place)
+    dense = found.dense_difference
+    alone = "every window is called alone" if found.runs_over_imagery else "takes no images"
+    if found.runs_over_imagery and found.card.grid_side > 1:
+        alone = "sides are fixed, not compared" if dense is None else f"differ by {dense:.1e}"
+    typer.echo(f"{place}: does what its card says")
+    facts([
+        ("sha256", f"{found.card.sha256}, as in the card"),
+        ("takes", "; ".join(f"{name} {shape}" for name, shape in found.inputs.items())),
+        ("gives", "; ".join(f"{name} {shape}" for name, shape in found.outputs.items())),
+        ("made-up", f"probability from {found.lowest:.3g} to {found.highest:.3g} on noise"),
+        ("dense", f"windows alone and in a dense call: {alone}"),
+        ("imagery", "yes" if found.runs_over_imagery else "no: it cannot be run over imagery"),
+    ])  # fmt: skip
+
+
+@app.command("import")
+def import_model(
+    file: Path = typer.Argument(..., help="A Keras .h5 file."),
+    out: Path | None = typer.Option(None, help="The model folder to write.  [default: the name]"),
+    bands: str | None = typer.Option(None, help="In input order, such as B04,B03,B02."),
+    scaling: str | None = typer.Option(None, help="dn3000, standard, clipped or reflectance."),
+    window: int | None = typer.Option(None, help="Side in pixels; checked against the file."),
+    stride: int | None = typer.Option(None, help="Pixels between windows; divides the window."),
+    threshold: float | None = typer.Option(None, help="A detection from this probability on."),
+    config: Path | None = typer.Option(
+        None, help="The publisher's text for the card.  [default: NAME_config*.txt beside it]"
+    ),
+    force: bool = typer.Option(False, "--force", help="Replace a model that is there."),
+) -> None:
+    """Turn a Keras model into one that minetrace runs; TensorFlow is not needed.
+
+    Bands, scaling and stride of the published Amazon Mining Watch files are known by name; options
+    go over that. Nothing in the file is executed.
+
+    Example:  minetrace models import 48px_v3.7_2024-01-10.h5 --out amw-v3.7
+    """
+    from minetrace.models.keras import Overrides, import_keras
+    from minetrace.predict.model_file import write_model
+
+    names = None if bands is None else tuple(word.strip() for word in bands.split(","))
+    says = Overrides(names, scaling, stride, window, threshold)
+    imported = import_keras(file, config=config, says=says)
+    folder = _free(out or Path(imported.card.name), force)
+    card = write_model(folder, imported.onnx, imported.card)
+    typer.echo(f"{folder} written")
+    facts(card_facts(card))
+    if not card.input_shape:
+        typer.echo(f"Use it: minetrace run --model {folder}")
+
+
+def _free(folder: Path, force: bool) -> Path:
+    """A folder that may be written: new, empty, or a model to replace if the user says so."""
+    from minetrace.errors import ModelError
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if not (folder / "model.json").is_file():
+            raise ModelError(f"{folder}: is there already and no model; choose another with --out")
+        if not force:
+            raise ModelError(f"{folder}: is there already; choose another --out, or --force")
+    return folder
+
+
+def _place(model: str) -> Path:
+    """The folder of a name, or a path as given."""
+    from minetrace.models.registry import path_of
+
+    if Path(model).exists() or Path(model).name != model:
+        return Path(model)
+    return path_of(model)
