@@ -9,7 +9,7 @@ from importlib.metadata import version
 import typer
 
 from minetrace.errors import MinetraceError
-from minetrace.faces.cli import demo, init, models, models, plan, plot, run, status
+from minetrace.faces.cli import demo, init, models, plan, plot, run, status
 
 MANUAL = """\
 Maps of mining through time: point it at a region and some years, and get mine outlines that keep
@@ -56,7 +56,6 @@ def _options(
 
 for command in (demo, init, plan, run, status, plot):
     app.command(command.__name__.rpartition(".")[2])(command.command)
-app.add_typer(models.app, name="models")
 app.add_typer(models.app, name="models")
 
 
