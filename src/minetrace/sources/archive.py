@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import tarfile
 import zipfile
-from dataclasses import dataclass
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from minetrace.errors import RasterError
 from minetrace.sources.image import RasterFile
@@ -23,10 +27,12 @@ class Archive:
     Attributes:
         path: a folder, a zip or a tarball.
         names: of its files, from the roof down, with ``/`` between folders; sorted.
+        spans: of a tarball, where each file's bytes begin, unpacked, and how many there are.
     """
 
     path: Path
     names: tuple[str, ...]
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def is_folder(self) -> bool:
@@ -45,10 +51,11 @@ class Archive:
             if self.path.suffix.lower() == ".zip":
                 with zipfile.ZipFile(self.path) as packed:
                     return packed.read(name)
-            with tarfile.open(self.path) as tarball:
-                member = tarball.extractfile(_stored(tarball, name))
-                return member.read() if member else b""
-        except (OSError, EOFError, KeyError, zipfile.BadZipFile, tarfile.TarError) as error:
+            begin, size = self.spans[name]
+            with _unpacked(self.path) as stream:
+                stream.seek(begin)
+                return bytes(stream.read(size))
+        except (OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile) as error:
             raise _damaged(self.path, error) from error
 
     def raster(self, name: str) -> RasterFile:
@@ -56,8 +63,13 @@ class Archive:
         path = self.path.absolute()
         if self.is_folder:
             return RasterFile.at(path / name)
-        system = "vsizip" if path.suffix.lower() == ".zip" else "vsitar"
-        return RasterFile(f"/{system}/{{{path}}}/{name}", path)
+        label = f"{name} of {self.path.name}"
+        if path.suffix.lower() == ".zip":
+            return RasterFile(f"/vsizip/{{{path}}}/{name}", path, label)
+        # by its bytes, since GDAL's own reader of tarballs does not know every kind of long name
+        begin, size = self.spans[name]
+        stream = path if _is_plain(path) else f"/vsigzip/{path}"
+        return RasterFile(f"/vsisubfile/{begin}_{size},{stream}", path, label)
 
     def part(self, name: str) -> Part:
         """The file on disk that a file is or is in."""
@@ -89,8 +101,13 @@ def list_files(path: Path, *, deep: bool = True) -> Archive:
                 names = [one.filename for one in packed.infolist() if not one.is_dir()]
         else:
             with tarfile.open(path) as tarball:
-                names = [one.name.removeprefix("./") for one in tarball if one.isfile()]
-    except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError) as error:
+                spans = {
+                    one.name.removeprefix("./"): (one.offset_data, one.size)
+                    for one in tarball
+                    if one.isfile()
+                }
+            return Archive(path, tuple(sorted(spans)), spans)
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
         raise _damaged(path, error) from error
     return Archive(path, tuple(sorted(names)))
 
@@ -105,9 +122,13 @@ def _in_folder(path: Path, deep: bool) -> list[str]:
     ]
 
 
-def _stored(tarball: tarfile.TarFile, name: str) -> str:
-    """The name under which a tarball holds a file: some write ``./`` before it."""
-    return name if name in tarball.getnames() else f"./{name}"
+def _is_plain(tarball: Path) -> bool:
+    return tarball.suffix.lower() == ".tar"
+
+
+def _unpacked(tarball: Path) -> IO[bytes]:
+    """The bytes of a tarball, whether it is compressed or not."""
+    return tarball.open("rb") if _is_plain(tarball) else gzip.open(tarball)  # type: ignore[return-value]
 
 
 def _damaged(path: Path, error: Exception) -> RasterError:

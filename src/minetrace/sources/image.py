@@ -24,6 +24,8 @@ from minetrace.sources.masks import MaskOptions, classify
 from minetrace.sources.radiometry import Radiometry
 from minetrace.store.handles import closed_at_exit
 
+_LEAVE_NO_FILES = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}  # GDAL would, beside the user's archive
+
 
 @dataclass(frozen=True)
 class RasterFile:
@@ -33,10 +35,12 @@ class RasterFile:
         address: a path, or GDAL's name for a file inside an archive or on a server.
         disk: the file on this machine that it is in, whose change is its change; None if it is
             on none.
+        label: what to call it in an error; default: its address.
     """
 
     address: str
     disk: Path | None = None
+    label: str = ""
 
     @classmethod
     def at(cls, path: Path) -> RasterFile:
@@ -235,7 +239,7 @@ def _handle(file: RasterFile) -> Any:
 
 def open_raster(path: Path | str) -> Any:
     """An open rasterio dataset; whether it has a place on Earth is for the caller to ask."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), rasterio.Env(**_LEAVE_NO_FILES):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(path)
 
@@ -253,6 +257,7 @@ def _window(rect: Rect) -> Window:
 def _failed(file: RasterFile, error: Exception) -> ReadFailedError:
     reason = " ".join(str(error.__cause__ or error).split())
     return ReadFailedError(
-        f"{file.address}: its pixels cannot be read, perhaps it is cut short ({reason}); "
+        f"{file.label or file.address}: its pixels cannot be read, perhaps it is cut short "
+        f"({reason}); "
         "fetch the file again, or take it out of the source"
     )

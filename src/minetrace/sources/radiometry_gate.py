@@ -137,7 +137,9 @@ def family(facts: SceneFacts) -> Family:
     words = words.lower().replace("_", "-")
     level = (facts.level or "").upper()
     if re.search(r"sentinel-?2|\bs2\b|s2msi|copernicus/s2", words):
-        toa = level.startswith(("L1C", "LEVEL-1C")) or re.search(r"l1c|s2msi1c|toa", words)
+        toa = level.startswith(("L1C", "LEVEL-1C")) or re.search(
+            r"l1c|s2msi1c|toa|copernicus/s2(?!-sr)", words
+        )
         return "s2-l1c" if toa else "s2-l2a"
     if re.search(r"landsat|\bl[cet]0\d", words):
         return _landsat_family(facts, words, level)
@@ -147,10 +149,10 @@ def family(facts: SceneFacts) -> Family:
 def _landsat_family(facts: SceneFacts, words: str, level: str) -> Family:
     number = str(facts.properties.get("landsat:collection_number", "")).lstrip("0")
     level = level or str(facts.properties.get("landsat:correction", "")).upper()
-    if number == "1" or re.search(r"landsat-?(ot-)?c1|-c01", words):
-        return "landsat-c1"
-    one = level.startswith("L1") or (not level and re.search(r"c2-?l1|level-?1|-l1", words))
-    return "landsat-l1" if one else "landsat-l2"
+    if level.startswith("L1") or (not level and re.search(r"c2-?l1|level-?1|-l1|toa", words)):
+        return "landsat-l1"
+    first = number == "1" or re.search(r"(?<![a-z0-9])c0?1(?![0-9])", words)
+    return "landsat-c1" if first else "landsat-l2"
 
 
 def baseline(facts: SceneFacts) -> float | None:
