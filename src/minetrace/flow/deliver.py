@@ -5,6 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 
 from minetrace.core.grid import Rect
+from minetrace.flow.imagery import name_of
 from minetrace.flow.plan import Job, Place
 from minetrace.flow.readers import CompositeReader
 from minetrace.flow.report import versions
@@ -16,6 +17,11 @@ from minetrace.publish.map import write_map
 from minetrace.publish.picture import Picture
 from minetrace.publish.pictures import Sight, pictures
 from minetrace.publish.tables import write_hectares
+
+DOWNLOADS = (
+    "panel.gpkg", "panel.parquet", "hectares.csv", "tallies.csv", "datacard.md", "catalog.json",
+    "study.yaml",
+)  # fmt: skip
 
 
 def deliver(job: Job, panel: gpd.GeoDataFrame, summary: Summary) -> None:
@@ -34,6 +40,7 @@ def deliver(job: Job, panel: gpd.GeoDataFrame, summary: Summary) -> None:
     write_map(
         run.map, title=title, panel=panel, periods=job.periods, pictures=_pictures(job),
         region=job.region.geometry, provenance=_provenance(job, sources), summary=summary.rows(),
+        downloads=[run.root / name for name in DOWNLOADS],
     )  # fmt: skip
 
 
@@ -61,10 +68,9 @@ def _read(job: Job, number: int) -> SourceRead:
         for place in job.places for looks in place.looks.values()
         for look in looks if look.source == number
     }  # fmt: skip
-    path = study.path[0] if len(study.path) == 1 else study.path[0].parent
     days = sorted(scenes.values())
     return SourceRead(
-        path.name, len(scenes), days[0] if days else None, days[-1] if days else None,
+        name_of(study), len(scenes), days[0] if days else None, days[-1] if days else None,
         study.licence, study.attribution, job.sources[number].masking,
     )  # fmt: skip
 

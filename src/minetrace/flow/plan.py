@@ -20,15 +20,11 @@ from minetrace.core.model import Scorer
 from minetrace.core.period import Period
 from minetrace.core.region import Coverage, Region, Zone, project
 from minetrace.errors import NoImageryError, RegionError
+from minetrace.flow.imagery import open_source
 from minetrace.flow.models import open_model
-from minetrace.flow.study import SourceStudy, Study
+from minetrace.flow.study import Study
 from minetrace.predict.bands import resolve
 from minetrace.predict.spectral import Spectral
-from minetrace.sources.bands import BandSpec
-from minetrace.sources.dates import DateOptions
-from minetrace.sources.files import FileSource
-from minetrace.sources.masks import MaskOptions
-from minetrace.sources.options import FileOptions
 from minetrace.sources.source import Scene, Source
 from minetrace.store.outlines import read_region
 from minetrace.store.run_folder import Key, RunFolder
@@ -113,9 +109,9 @@ class Job:
         return [*composites, *scores, *outlines, Key("panel.parquet"), Key("panel.gpkg")]
 
 
-def resolve_study(study: Study) -> tuple[Study, tuple[Source, ...]]:
+def resolve_study(study: Study, region: Region, run: RunFolder) -> tuple[Study, tuple[Source, ...]]:
     """Open the sources and write into the study what it left open."""
-    sources = tuple(_source(source) for source in study.sources)
+    sources = tuple(open_source(source, region, study.timeline, run) for source in study.sources)
     grid = study.grid
     if grid.resolution_m is None:
         scorer = _scorer(study, sources)
@@ -132,7 +128,7 @@ def plan(study: Study, run: RunFolder) -> Job:
         NoImageryError: no scene touches the region in any of the periods.
     """
     region = read_study_region(study)
-    study, sources = resolve_study(study)
+    study, sources = resolve_study(study, region, run)
     scorer = _scorer(study, sources)
     delineator = _delineator(study, scorer, sources)
     bands = _bands(scorer, delineator, sources)
@@ -249,21 +245,6 @@ def _refuse_blind(
 def _box(bounds: tuple[float, float, float, float]) -> str:
     west, south, east, north = bounds
     return f"{west:.3f} to {east:.3f} E, {south:.3f} to {north:.3f} N"
-
-
-def _source(study: SourceStudy) -> Source:
-    bands = {
-        name: BandSpec(name=spec.name, index=spec.index, scale=spec.scale, offset=spec.offset)
-        for name, spec in (study.bands or {}).items()
-    }  # fmt: skip
-    date = DateOptions(**study.date.model_dump()) if study.date else DateOptions()
-    mask = MaskOptions(**study.mask.model_dump()) if study.mask else None
-    return FileSource(
-        FileOptions(
-            path=study.path, bands=bands, scale=study.scale, offset=study.offset,
-            date=date, mask=mask, nodata=study.nodata,
-        )
-    )  # fmt: skip
 
 
 def _common(sources: Sequence[Source]) -> tuple[str, ...]:

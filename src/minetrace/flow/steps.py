@@ -6,6 +6,7 @@ that a run goes on after whatever stopped it.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -84,6 +85,7 @@ def run(
             summary = walk.publish(panel)
             attempt.end("done")
             ledger.finish(done=True)
+            shutil.rmtree(folder.cache, ignore_errors=True)
             summary = replace(summary, seconds=attempt.seconds)
         except KeyboardInterrupt as error:
             attempt.end("stopped")

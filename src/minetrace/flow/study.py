@@ -6,7 +6,6 @@ run folder, so that a run says what it was.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -17,45 +16,20 @@ import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 
 from minetrace.core.bands import nearest
 from minetrace.core.period import Period, ordered
 from minetrace.errors import MissingFileError, PeriodError, StudyError
+from minetrace.flow.study_sources import SOURCES, AnySource, Closed, FilePath
 
 _SPAN = re.compile(r"\s*(\d{4})\s*(?:\.\.|-|–|:)\s*(\d{4})\s*")
 
 
-def _resolve(value: Any, info: ValidationInfo) -> Any:
-    """Fill in environment variables and take relative paths from the study's folder."""
-    if not isinstance(value, str | Path):
-        return value
-    text = os.path.expandvars(os.path.expanduser(str(value)))
-    if unset := re.search(r"\$\{?(\w+)", text):
-        raise ValueError(f"the environment variable {unset[1]} is not set: export it first")
-    base = (info.context or {}).get("base") if info.context else None
-    return Path(os.path.normpath(Path(base or Path.cwd()) / text))
-
-
-def _resolve_all(value: Any, info: ValidationInfo) -> Any:
-    listed = value if isinstance(value, list | tuple) else [value]
-    return tuple(_resolve(entry, info) for entry in listed)
-
-
-FilePath = Annotated[Path, BeforeValidator(_resolve)]
-FilePaths = Annotated[tuple[Path, ...], BeforeValidator(_resolve_all)]
-
-
-class _Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RegionStudy(_Closed):
+class RegionStudy(Closed):
     """Where: one of a file of polygons, a folder of such files, or a box."""
 
     file: FilePath | None = Field(None, description="polygons: GeoJSON, GeoPackage, Shapefile …")
@@ -71,7 +45,7 @@ class RegionStudy(_Closed):
         return self
 
 
-class PeriodStudy(_Closed):
+class PeriodStudy(Closed):
     """Any window of days; ``end`` is the first day after it."""
 
     label: str
@@ -83,7 +57,7 @@ class PeriodStudy(_Closed):
         return Period(self.start, self.end, self.label)
 
 
-class GridStudy(_Closed):
+class GridStudy(Closed):
     """The lattice of pixels."""
 
     crs: str | None = Field(None, description="a projected CRS; default: each place's UTM zone")
@@ -94,72 +68,14 @@ class GridStudy(_Closed):
     tile: int = Field(2048, ge=64, le=16384, description="side of a stored tile, pixels")
 
 
-class BandStudy(_Closed):
-    """One band of the files, and how its numbers become reflectance: number * scale + offset."""
-
-    name: str | None = Field(None, description="the band's description in the files")
-    index: int | None = Field(None, ge=1, description="or its position, from 1")
-    scale: float | None = None
-    offset: float | None = None
-
-
-class DateStudy(_Closed):
-    """Where a file's date is found; default: an unmistakable date in its name or tags."""
-
-    pattern: str | None = Field(None, description="such as %Y%m%d in the name, or a regex")
-    tag: str | None = Field(None, description="a metadata tag that holds it")
-    csv: FilePath | None = Field(None, description="a table with columns file and date")
-    day: date | None = Field(None, description="the day of every file, such as a yearly mosaic's")
-
-
-class MaskStudy(_Closed):
-    """Which pixels are clear."""
-
-    kind: Literal["none", "scl", "qa_pixel", "band", "alpha"] = "none"
-    band: str | int | None = Field(None, description="name or position of the mask band")
-    keep: tuple[int, ...] | None = Field(None, description="values (scl, band) that are clear")
-    drop: tuple[int, ...] | None = Field(None, description="values, or qa_pixel bits, that are not")
-    dilate_m: float = Field(0.0, ge=0, description="grow what is masked by so many metres")
-
-
-def _spell_bands(value: Any) -> Any:
-    """``{red: B04}`` and ``{red: 3}`` are short for a name and a position."""
-    if not isinstance(value, Mapping):
-        return value
-    kinds = {str: "name", int: "index"}
-    return {
-        band: {kinds[type(spec)]: spec} if type(spec) in kinds else spec
-        for band, spec in value.items()
-    }
-
-
-class SourceStudy(_Closed):
-    """Where pixels come from."""
-
-    kind: Literal["files"] = "files"
-    path: FilePaths = Field(description="a folder of GeoTIFFs, a file, a pattern, or a list")
-    bands: Annotated[Mapping[str, BandStudy], BeforeValidator(_spell_bands)] | None = Field(
-        None, description="common name: {name | index, scale, offset}; default: descriptions"
-    )
-    scale: float | None = Field(None, description="for all bands without one of their own")
-    offset: float | None = None
-    date: DateStudy | None = None
-    mask: MaskStudy | None = Field(
-        None, description="default: a band described SCL or QA_PIXEL, grown by a pixel of its own"
-    )
-    nodata: float | None = None
-    licence: str = Field("", description="said in the data card")
-    attribution: str = Field("", description="said in the data card and on the map")
-
-
-class CompositeStudy(_Closed):
+class CompositeStudy(Closed):
     """How many looks become one picture."""
 
     method: Literal["median", "clearest"] = "median"
     min_looks: int = Field(1, ge=1)
 
 
-class ModelStudy(_Closed):
+class ModelStudy(Closed):
     """What finds mines: a name (``spectral`` needs no file), or a folder or zip."""
 
     name: str | None = None
@@ -178,7 +94,7 @@ class ModelStudy(_Closed):
         return self
 
 
-class VectorStudy(_Closed):
+class VectorStudy(Closed):
     """How scores become outlines."""
 
     threshold: float | None = Field(None, gt=0, lt=1, description="default: the model's own")
@@ -191,14 +107,14 @@ class VectorStudy(_Closed):
     simplify_m: float = Field(0.0, ge=0)
 
 
-class PanelStudy(_Closed):
+class PanelStudy(Closed):
     """How outlines become sites."""
 
     min_looked_share: float = Field(0.5, ge=0, le=1, description="below it a site is not looked at")
     growth: float = Field(0.1, ge=0, description="change of area that counts as growing")
 
 
-class PublishStudy(_Closed):
+class PublishStudy(Closed):
     """What is handed on."""
 
     title: str | None = None
@@ -233,7 +149,7 @@ def _spell(period: Period) -> dict[str, Any]:
     return {"label": period.label, "start": period.start, "end": period.end}
 
 
-class Study(_Closed):
+class Study(Closed):
     """What is asked: where, when, from which pixels, with which model."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="safe as a folder name")
@@ -242,7 +158,7 @@ class Study(_Closed):
         description="years (2019..2024), quarters (2019-q3), or {label, start, end}"
     )
     grid: GridStudy = GridStudy()
-    sources: Annotated[tuple[SourceStudy, ...], BeforeValidator(_as_list)] = Field(min_length=1)
+    sources: Annotated[tuple[AnySource, ...], BeforeValidator(_as_list)] = Field(min_length=1)
     composite: CompositeStudy = CompositeStudy()
     model: ModelStudy = ModelStudy(name="spectral")
     delineate: bool = Field(
@@ -311,8 +227,10 @@ class Study(_Closed):
         if path is not None:
             study = cls.read(path)
             settings = study.model_dump(mode="json")
-            if "sources" in flags:  # the folder changes, how it is read does not
-                settings["sources"][0]["path"] = flags["sources"][0]["path"]
+            given = flags["sources"][0] if "sources" in flags else {}
+            if "path" in given and "path" in settings["sources"][0]:
+                # the folder changes, how it is read does not
+                settings["sources"][0]["path"] = given["path"]
                 flags = {key: value for key, value in flags.items() if key != "sources"}
             return cls.of({**settings, **flags}, origin=str(path))
         needed = {"region": "--region", "periods": "--years", "sources": "--source"}
@@ -335,8 +253,12 @@ def _explain(error: ValidationError) -> str:
     problems = error.errors()
     # an unknown key says more than the ten complaints that follow from it
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    place = ".".join(str(part) for part in first["loc"] if str(part).isidentifier() or
-                     isinstance(part, int))  # fmt: skip
+    loc = first["loc"]
+    tagged = [
+        i for i, part in enumerate(loc) if part in SOURCES and loc[max(0, i - 2)] == "sources"
+    ]
+    place = ".".join(str(part) for i, part in enumerate(loc) if i not in tagged
+                     and (str(part).isidentifier() or isinstance(part, int)))  # fmt: skip
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"][:-1])
         hint = nearest(str(first["loc"][-1]), known)
@@ -357,7 +279,9 @@ def _known_keys(place: Sequence[int | str]) -> list[str]:
     """Keys of the model that a place in the study stands for."""
     model: type[BaseModel] = Study
     for step in place:
-        if not isinstance(step, str) or step not in model.model_fields:
+        if model is Study and step in SOURCES:
+            model = SOURCES[str(step)]
+        if not isinstance(step, str) or step not in model.model_fields or step == "sources":
             continue
         found = _model_in(model.model_fields[step].annotation)
         model = found or model

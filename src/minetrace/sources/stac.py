@@ -31,7 +31,7 @@ from minetrace.sources.masks import MaskOptions
 from minetrace.sources.options import as_json
 from minetrace.sources.radiometry import is_thermal
 from minetrace.sources.radiometry_gate import Calibration, decide
-from minetrace.sources.shot import Shot
+from minetrace.sources.shot import Shot, ShotLevel
 from minetrace.sources.source import Scene
 from minetrace.sources.stac_clouds import ClearShares
 from minetrace.sources.stac_items import Asset, Item
@@ -155,10 +155,10 @@ class StacSource:
         return f"{self._mask.kind.upper()}{grown}"
 
     @property
-    def level(self) -> str | None:
+    def level(self) -> ShotLevel | None:
         """``toa`` or ``boa``, if it is the same for all scenes."""
         rules = (rule for bands in self._rules.values() for rule in bands.values())
-        levels = {rule.level for rule in rules} - {"kelvin"}
+        levels: set[ShotLevel] = {rule.level for rule in rules if rule.level != "kelvin"}
         return levels.pop() if len(levels) == 1 else None
 
     @property

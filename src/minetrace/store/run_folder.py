@@ -62,6 +62,16 @@ class RunFolder:
         """The static map."""
         return self.root / "map"
 
+    @property
+    def items(self) -> Path:
+        """What catalogs answered, so that a rerun searches nothing."""
+        return self.root / "items"
+
+    @property
+    def cache(self) -> Path:
+        """Bytes that were fetched; goes when the run is done, and may be deleted at any time."""
+        return self.root / "cache"
+
     def path(self, key: Key) -> Path:
         """Where the artefact is."""
         suffix = _SUFFIX.get(key.kind)

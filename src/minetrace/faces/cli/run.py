@@ -12,7 +12,9 @@ def command(
     study: Path | None = typer.Argument(None, help="A study file; flags go over what it says."),
     region: Path | None = typer.Option(None, help="Polygons of the region: GeoJSON, GeoPackage …"),
     years: str | None = typer.Option(None, help="Such as 2019-2024, or 2024."),
-    source: Path | None = typer.Option(None, help="A folder of GeoTIFFs."),
+    source: str | None = typer.Option(
+        None, help="A folder of imagery, a catalog's address, or a name ('minetrace sources')."
+    ),
     model: str | None = typer.Option(None, help="A name ('minetrace models list'), folder or zip."),
     out: Path | None = typer.Option(None, help="The run folder.  [default: runs/NAME]"),
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core. No result changes."),
@@ -27,12 +29,15 @@ def command(
     Example:  minetrace run study.yaml
 
     Example:  minetrace run --region roi.geojson --years 2019-2024 --source scenes/ --out out/
+
+    Example:  minetrace run --region roi.geojson --years 2018-2025 --source earth-search
     """
     from minetrace.faces.cli.progress import Bars, show
     from minetrace.flow.engine import cores
     from minetrace.flow.report import Silent
     from minetrace.flow.steps import run
     from minetrace.flow.study import Study
+    from minetrace.flow.study_sources import source_named
 
     flags: dict[str, Any] = {}
     if region:
@@ -40,7 +45,7 @@ def command(
     if years:
         flags["periods"] = [years]
     if source:
-        flags["sources"] = [{"kind": "files", "path": str(source.absolute())}]
+        flags["sources"] = [source_named(source)]
     if model:
         named = not Path(model).exists() and Path(model).name == model
         flags["model"] = {"name": model} if named else {"path": str(Path(model).absolute())}

@@ -1,0 +1,107 @@
+"""From what a study says of a source to the source itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
+
+import shapely
+from shapely.geometry import box
+
+from minetrace.core.period import Period
+from minetrace.core.region import Region
+from minetrace.errors import StudyError
+from minetrace.flow.study_sources import BandStudy, SourceStudy, StacStudy
+from minetrace.sources.bands import BandSpec
+from minetrace.sources.dates import DateOptions
+from minetrace.sources.files import FileSource
+from minetrace.sources.masks import MaskOptions
+from minetrace.sources.options import FileOptions
+from minetrace.sources.source import Source
+from minetrace.sources.stac import Quest, StacOptions, StacSource
+from minetrace.sources.stac_profiles import Profile, profile
+from minetrace.sources.stac_signing import Access, chosen
+from minetrace.store.http import HttpOptions
+from minetrace.store.run_folder import RunFolder
+
+# as far around the region as a model may look: 1,024 pixels of 10 metres, in degrees
+AROUND_DEG = 0.1
+
+
+def open_source(
+    study: SourceStudy | StacStudy, region: Region, periods: Sequence[Period], run: RunFolder
+) -> Source:
+    """Open a source: look at its files, or ask its catalog.
+
+    Args:
+        study: what is asked.
+        region: what a catalog is searched for, with a margin.
+        periods: and when.
+        run: keeps what the catalog answers.
+
+    Raises:
+        UserError: it cannot be used as it is.
+        ReadFailedError: the catalog does not answer.
+    """
+    if isinstance(study, StacStudy):
+        return _catalog(study, region, periods, run)
+    return FileSource(
+        FileOptions(
+            path=study.path, bands=_specs(study.bands), scale=study.scale, offset=study.offset,
+            date=DateOptions(**study.date.model_dump()) if study.date else DateOptions(),
+            mask=MaskOptions(**study.mask.model_dump()) if study.mask else None,
+            nodata=study.nodata,
+        )
+    )  # fmt: skip
+
+
+def name_of(study: SourceStudy | StacStudy) -> str:
+    """What a source is called in a data card."""
+    if isinstance(study, StacStudy):
+        host = study.profile or urlsplit(study.url or "").netloc or "catalog"
+        return f"{host}, {study.collection}" if study.collection else host
+    path = study.path[0] if len(study.path) == 1 else study.path[0].parent
+    return path.name
+
+
+def _catalog(
+    study: StacStudy, region: Region, periods: Sequence[Period], run: RunFolder
+) -> StacSource:
+    known = profile(study.profile) if study.profile else None
+    collection = study.collection or (known.collection if known else None)
+    access = _access(study, known, collection)
+    options = StacOptions(
+        url=study.url or (known.url if known else ""), collection=collection,
+        host=known.name if known else "", bands=_specs(study.bands), scale=study.scale,
+        alternate=known.asset_of.get(access.kind, "") if known else "",
+        offset=study.offset, nodata=study.nodata, max_cloud=study.max_cloud,
+        mask=MaskOptions(**study.mask.model_dump()) if study.mask else None,
+        max_scene_cloud=study.max_scene_cloud, access=access,
+        http=HttpOptions(**study.requests.model_dump()),
+    )  # fmt: skip
+    world = box(-180, -90, 180, 90)
+    around = shapely.intersection(region.geometry.buffer(AROUND_DEG), world)
+    spans = tuple((period.start, period.end) for period in periods)
+    quest = Quest(region.geometry, around, spans, run.items, run.cache, study.refresh)
+    return StacSource(options, quest)
+
+
+def _access(study: StacStudy, known: Profile | None, collection: str | None) -> Access:
+    if study.access is not None:
+        access = Access(**study.access.model_dump())
+        if access.missing:
+            raise StudyError(
+                f"sources.access: the environment variable {access.missing[0]} is not set: "
+                "export it first"
+            )
+        return access
+    if known is None:
+        return Access()
+    return chosen(known.ways_of(collection or known.collection), known.name)
+
+
+def _specs(bands: Mapping[str, BandStudy] | None) -> dict[str, BandSpec]:
+    return {
+        name: BandSpec(name=spec.name, index=spec.index, scale=spec.scale, offset=spec.offset)
+        for name, spec in (bands or {}).items()
+    }
