@@ -48,6 +48,7 @@ class Product:
         facts: for the gate.
         ids: its own band names, such as ``B04``, by common name.
         files: names in the archive, by common name.
+        saturated: the count that means that the sensor was blinded, if there is one.
         spare: common names that are only read when a study names them.
         mask: what kind of cloud mask it has.
         mask_files: names of it, at one resolution or several; empty if there is none.
@@ -70,6 +71,7 @@ class Product:
     mask_files: tuple[str, ...]
     no_mask: str = ""
     missing: str = ""
+    saturated: float | None = None
     spare: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -206,7 +208,7 @@ def _calibration(product: Product, name: str, options: FileOptions) -> Calibrati
             "give both, or none to read them from the product's metadata"
         )
     level = "kelvin" if thermal else product.level
-    return Calibration(scale, offset, level, 0.0, "the study")
+    return Calibration(scale, offset, level, 0.0, "the study", product.saturated)
 
 
 def _masks(

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from xml.etree import ElementTree
 
 from minetrace.core.bands import SENTINEL2
@@ -21,6 +22,7 @@ from minetrace.sources.archive import Archive
 from minetrace.sources.dates import DateOptions, acquired
 from minetrace.sources.product import Product
 from minetrace.sources.radiometry_gate import PRODUCT, BandFacts, SceneFacts
+from minetrace.sources.radiometry_table import S2_SATURATED
 
 METADATA = re.compile(r"(?:^|/)(?:MTD_MSIL(1C|2A)|S2._\w+?_MTD_SAFL(1C|2A)_\w+)\.xml$")
 ROOT = re.compile(r"(?:^|/)[^/]+\.SAFE(?=/)")
@@ -197,6 +199,7 @@ def _product(archive: Archive, root: str, granule: str, metadata: _Metadata) -> 
         mask="classi" if metadata.level == "L1C" else "scl",
         mask_files=mask_files,
         no_mask=no_mask,
+        saturated=S2_SATURATED,
         missing=_missing(expected, {band: m for band, (m, _) in files.items()}),
     )
 
@@ -212,8 +215,6 @@ def _day(metadata: _Metadata) -> date:
     try:
         return date.fromisoformat(metadata.start[:10])
     except ValueError:
-        from pathlib import Path
-
         return acquired(Path(metadata.name), {}, DateOptions())
 
 
