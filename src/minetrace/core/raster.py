@@ -46,6 +46,21 @@ class Raster:
         """(height, width)."""
         return int(self.valid.shape[0]), int(self.valid.shape[1])
 
+    def over(self, below: Raster) -> Raster:
+        """This raster, and where it is not valid the one below.
+
+        Raises:
+            ValueError: the two are of other bands or lie elsewhere.
+        """
+        if below.bands != self.bands or below.geobox != self.geobox:
+            raise ValueError(f"Raster: {below.bands} on {below.geobox} under {self.bands} on "
+                             f"{self.geobox}")  # fmt: skip
+        new = below.valid & ~self.valid
+        if not new.any():
+            return self
+        pixels = np.where(new, below.pixels, self.pixels)
+        return Raster(self.bands, pixels, self.valid | below.valid, self.geobox)
+
     def select(self, bands: Sequence[str]) -> Raster:
         """The named bands, in the order asked for.
 

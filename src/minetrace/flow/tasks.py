@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial, reduce
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ from minetrace.errors import (
     ReadFailedError,
     UserError,
 )
+from minetrace.flow.ahead import in_order
 from minetrace.flow.plan import Job, Look, Place
 from minetrace.flow.readers import CompositeReader, ScoreReader, cell_coverage
 from minetrace.predict.scan import ScanOptions, scan
@@ -38,10 +41,11 @@ from minetrace.vectors.outlines import OutlineRules
 from minetrace.vectors.outlines import outlines as outline
 from minetrace.vectors.zones import unite_zones
 
-COMPOSITE_RECIPE = 1
+COMPOSITE_RECIPE = 2
 SCORE_RECIPE = 1
 OUTLINE_RECIPE = 1
 BLOCK_BUDGET = 512 << 20  # bytes of looks held at once by one worker
+AHEAD_BUDGET = 768 << 20  # bytes of looks that are being read meanwhile
 
 
 @dataclass(frozen=True)
@@ -98,17 +102,23 @@ class Compose:
         period, bytes_read = job.periods[self.period], 0
         blocks = tile.snapped(CHOICE_PX)
         looks = [k for k in place.looks[period.label] if not (k.rect & blocks).empty]
-        # a tile may cut through blocks, a choice of date may not
-        whole = _around(wanted, tile).snapped(CHOICE_PX)
-        for block in blocks_for_budget(len(looks), len(job.bands), whole, BLOCK_BUDGET):
+        whole = _around(wanted, tile)
+        if settings.method == "clearest":  # a tile may cut through blocks, a choice may not
+            whole = whole.snapped(CHOICE_PX)
+        cut = blocks_for_budget(len(looks), len(job.bands), whole, BLOCK_BUDGET)
+        cut = [block for block in cut if wanted[(block & tile).within(tile)].any()]
+        days = [_days(looks, block) for block in cut]
+        reads = (partial(_day, job, place, line, block)
+                 for block, lines in zip(cut, days, strict=True) for line in lines)  # fmt: skip
+        rasters = in_order(reads, _at_once(job, looks, cut))
+        for block, lines in zip(cut, days, strict=True):
             part = block & tile
             inside = wanted[part.within(tile)]
-            if not inside.any():
-                continue
             composite = begin(settings.method, settings.min_looks)
-            for look, raster in _looks(job, place, looks, block):
-                composite.feed((look.scene.day - period.start).days, raster)
-                bytes_read += raster.pixels.nbytes
+            for line in lines:
+                raster = next(rasters)
+                composite.feed((line[0].scene.day - period.start).days, raster)
+                bytes_read += raster.pixels.nbytes * len(line)
             result = composite.result(job.bands, place.grid.geobox(block))
             rows, cols = part.within(tile)
             layers = (*result.pixels, result.clear_looks.astype(np.int16), result.median_day)
@@ -128,13 +138,33 @@ def _around(wanted: NDArray[np.bool_], rect: Rect) -> Rect:
     )  # fmt: skip
 
 
-def _looks(
-    job: Job, place: Place, looks: Sequence[Look], block: Rect
-) -> Iterator[tuple[Look, Raster]]:
-    for look in looks:
-        if not (look.rect & block).empty:
-            source = job.sources[look.source]
-            yield look, source.read(look.scene, job.bands, place.grid, block)
+def _days(looks: Sequence[Look], block: Rect) -> list[list[Look]]:
+    """The looks that touch a block, those of one source and day together.
+
+    What one source shows of one day is one look, however many files or passes it comes in: else
+    overlapping files of a day, or a scene given twice, would count as if seen twice.
+    """
+    near = sorted((k for k in looks if not (k.rect & block).empty), key=_source_day)
+    return [list(line) for _, line in groupby(near, key=_source_day)]
+
+
+def _source_day(look: Look) -> tuple[date, int]:
+    return look.scene.day, look.source
+
+
+def _day(job: Job, place: Place, looks: Sequence[Look], block: Rect) -> Raster:
+    """One day of one source: where scenes overlap, the first that is clear."""
+    source = job.sources[looks[0].source]
+    rasters = (source.read(look.scene, job.bands, place.grid, block) for look in looks)
+    return reduce(Raster.over, rasters)
+
+
+def _at_once(job: Job, looks: Sequence[Look], blocks: Sequence[Rect]) -> int:
+    """How many reads may be under way: as the slowest source likes it, as memory allows."""
+    wanted = max((job.sources[look.source].reads_ahead for look in looks), default=1)
+    largest = max((block.height * block.width for block in blocks), default=1)
+    one = largest * (2 * len(job.bands) + 1) * 4  # reading takes about four times the look itself
+    return max(1, min(wanted, AHEAD_BUDGET // one))
 
 
 @dataclass(frozen=True)

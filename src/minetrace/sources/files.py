@@ -87,6 +87,11 @@ class FileSource:
         return self._first.level
 
     @property
+    def reads_ahead(self) -> int:
+        """One: reading files is this machine's own work."""
+        return 1
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Which products were found, what they lack and which ones do not count."""
         return self._notes

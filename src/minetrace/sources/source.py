@@ -55,6 +55,11 @@ class Source(Protocol):
         ...
 
     @property
+    def reads_ahead(self) -> int:
+        """Reads that may be under way at once in one process: 1 unless reading means waiting."""
+        ...
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about what was found: counted once, left out, missing."""
         ...

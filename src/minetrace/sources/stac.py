@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +42,8 @@ from minetrace.sources.stac_window import mask_window, window_under
 from minetrace.store.http import PATIENT, HttpOptions, client, redacted
 
 READ_RECIPE = 1  # changes whenever the same items and options would give other pixels
+DEGREES = 0.1  # a pixel's side below this is not in metres
+READS_AHEAD = 4
 FETCHERS = 16  # threads of a process that wait for servers; the hosts' limits are another matter
 
 
@@ -138,8 +140,11 @@ class StacSource:
 
     @property
     def resolution_m(self) -> float:
-        """Side of the finest pixel, metres, as the first item's file says."""
-        return self._first_image.resolution_m
+        """Side of the finest pixel, metres, as the first item says, or else its file."""
+        first = next(iter(self._scenes.values()))[0]
+        said = [first.bands[band].resolution_m for band in self._bands]
+        known = [side for side in said if side is not None and side > DEGREES]
+        return min(known) if len(known) == len(said) else self._first_image.resolution_m
 
     @property
     def crs(self) -> str:
@@ -160,6 +165,11 @@ class StacSource:
         rules = (rule for bands in self._rules.values() for rule in bands.values())
         levels: set[ShotLevel] = {rule.level for rule in rules if rule.level != "kelvin"}
         return levels.pop() if len(levels) == 1 else None
+
+    @property
+    def reads_ahead(self) -> int:
+        """A few: servers take their time."""
+        return READS_AHEAD
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -192,16 +202,13 @@ class StacSource:
         self._refuse_unknown(bands)
         shots = [s for item in self._scenes[scene] if (s := self._shot_near(item, grid, rect))]
         shots.sort(key=lambda s: (place.lattice_rect(s.images[0], grid) is None, s.name))
-        merged = Raster(
+        nothing = Raster(
             tuple(bands), np.full((len(bands), *rect.shape), NODATA, dtype=np.int16),
             np.zeros(rect.shape, dtype=bool), grid.geobox(rect),
         )  # fmt: skip
-        for held in self._hold(shots, bands, grid, rect):
-            look = shot.read(held, bands, grid, rect)
-            new = look.valid & ~merged.valid
-            merged.pixels[:, new] = look.pixels[:, new]
-            merged.valid[new] = True
-        return merged
+        held = self._hold(shots, bands, grid, rect)
+        looks = (shot.read(one, bands, grid, rect) for one in held)
+        return reduce(Raster.over, looks, nothing)
 
     def signature(self, scene: Scene) -> dict[str, Any]:
         """The items' files, without any signature, and how their counts are read."""
