@@ -120,7 +120,9 @@ def fake_picture(panel: gpd.GeoDataFrame, year: int, side: int) -> Picture:
     return Picture(str(year), data, "image/webp", corners, share)
 
 
-def write_fake(folder: Path, panel: gpd.GeoDataFrame, *, side: int, title: str) -> Path:
+def write_fake(
+    folder: Path, panel: gpd.GeoDataFrame, *, side: int, title: str, **more: Any
+) -> Path:
     periods = [Period.year(year) for year in YEARS]
     pictures = {str(y): [fake_picture(panel, y, side)] for y in YEARS if y != BLIND}
     summary = []
@@ -153,6 +155,7 @@ def write_fake(folder: Path, panel: gpd.GeoDataFrame, *, side: int, title: str) 
         region=region,
         provenance=provenance,
         summary=summary,
+        **more,
     )
 
 

@@ -14,7 +14,8 @@ from shapely.geometry import box
 
 from minetrace.core.period import Period
 from minetrace.errors import OutlineError, PeriodError
-from minetrace.publish.map import palette, true_colour, write_map
+from minetrace.publish.map import true_colour, write_map
+from minetrace.publish.site_table import KINDS, UNSEEN
 
 
 def told(folder: Path) -> dict[str, Any]:
@@ -39,12 +40,11 @@ def test_hectares_and_their_cohorts_are_those_of_the_panel(
 
 
 def test_not_looked_is_neither_zero_nor_seen(written: Path) -> None:
-    place = str(YEARS.index(BLIND))
-    for site in told(written)["sites"]:
-        assert site["rows"][place]["seen"] is False
-        assert site["rows"][place]["ha"] is None
-        looked = [row for at, row in site["rows"].items() if at != place]
-        assert all(row["seen"] and row["ha"] is not None for row in looked)
+    place = YEARS.index(BLIND)
+    for *_, rows in told(written)["known"].values():
+        assert rows[place][0] is None
+        assert rows[place][-1] == UNSEEN
+        assert all(row[0] is not None for at, row in enumerate(rows) if at != place)
 
 
 def test_writing_twice_gives_the_same_bytes_and_leaves_nothing_temporary(
@@ -73,7 +73,8 @@ def test_footprints_keep_their_name(tmp_path: Path, panel: gpd.GeoDataFrame) -> 
     assert data["periods"][0]["kind"] == "footprint"
     assert data["periods"][0]["hectares"] == 90.5
     assert data["periods"][0]["cohorts"] is None  # they do not add up to 90.5, so none are shown
-    assert {row["kind"] for site in data["sites"] for row in site["rows"].values()} == {"footprint"}
+    kinds = {row[1] for *_, rows in data["known"].values() for row in rows}
+    assert kinds == {KINDS.index("footprint")}
 
 
 def test_a_panel_that_cannot_be_shown_is_refused(tmp_path: Path, panel: gpd.GeoDataFrame) -> None:
@@ -93,12 +94,12 @@ def test_a_panel_that_cannot_be_shown_is_refused(tmp_path: Path, panel: gpd.GeoD
         write_map(tmp_path, panel=panel, periods=periods[:-1], **rest)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 6, 8, 24])
-def test_palette_gets_lighter_step_by_step(steps: int) -> None:
-    colours = [bytes.fromhex(colour[1:]) for colour in palette(steps)]
-    light = [0.3 * r + 0.59 * g + 0.11 * b for r, g, b in colours]
-    assert len(colours) == steps
-    assert light == sorted(set(light))
+def test_links_lead_to_what_lies_beside_the_map(tmp_path: Path, panel: gpd.GeoDataFrame) -> None:
+    (tmp_path / "panel.gpkg").write_bytes(b"12345")
+    wanted = [tmp_path / "panel.gpkg", tmp_path / "tallies.csv"]
+    index = write_fake(tmp_path / "map", panel, side=32, title="Links", downloads=wanted)
+    (link,) = told(index.parent)["downloads"]
+    assert link == {"name": "panel.gpkg", "href": "../panel.gpkg", "bytes": 5}
 
 
 # --- pictures ----------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """The static map of a run: a folder that opens by double click, offline, from any place.
 
-The page and its libraries are copied as they are; everything a run knows goes into ``data.js``,
-because a page opened from disk may not fetch. This module says what the page is told; how it is
-shown is the business of ``viewer/``.
+The page and its libraries are copied as they are. What it must know at once goes into ``data.js``;
+what it may need later lies beside it in parts, because a page opened from disk may not fetch but
+may add a script. Up to ``EMBED_VERTICES`` the outlines are told at once; beyond, they are cut into
+tiles. This module says what the page is told; how it is shown is the business of ``viewer/``.
 """
 
 from __future__ import annotations
@@ -11,19 +12,22 @@ import base64
 import html
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import pandas as pd
+import numpy as np
 import shapely
 from shapely.geometry import box, mapping
 from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.period import Period
-from minetrace.errors import OutlineError, PeriodError
+from minetrace.errors import PeriodError
+from minetrace.publish.palette import palette
+from minetrace.publish.parts import CHUNK_BYTES, keep_only, put, put_chunks, put_part
 from minetrace.publish.picture import (
     NATURAL,
     Picture,
@@ -31,9 +35,20 @@ from minetrace.publish.picture import (
     robust_stretch,
     true_colour,
 )
-from minetrace.store.files import write_whole
+from minetrace.publish.site_table import (
+    DEGREE_DIGITS,
+    HECTARES,
+    UNSEEN,
+    SiteTable,
+    events_of,
+    label_of,
+    number_or_none,
+)
+from minetrace.publish.tiles import LAST_ZOOM, OUTLINE_ZOOM, dot_marks, tiles_hash, write_tiles
+from minetrace.publish.words import INTERVAL
 
 __all__ = [
+    "EMBED_VERTICES",
     "NATURAL",
     "NO_INTERVAL",
     "Picture",
@@ -44,39 +59,18 @@ __all__ = [
     "write_map",
 ]
 
-NO_INTERVAL = "mapped, no interval"
-HECTARES = {"mined": "area_ha", "footprint": "footprint_ha"}
-DEGREE_DIGITS = 6  # about 0.1 m
+NO_INTERVAL = INTERVAL
+EMBED_VERTICES = 400_000  # about 8 MB of data.js, and two seconds until the map stands
+SHELF_SITES = 500
 WORLD = box(-180, -85, 180, 85)
+TILES, PICTURES, SHELVES = "panel.pmtiles", "pictures", "sites"
 COPIED = (
-    "viewer.css",
-    "format.js",
-    "chart.js",
-    "mapview.js",
-    "panel.js",
-    "viewer.js",
-    "vendor/maplibre-gl.js",
-    "vendor/maplibre-gl.css",
-    "vendor/maplibre-gl-LICENSE.txt",
+    "theme.js", "viewer.css", "format.js", "parts.js", "sites.js", "tiles.js", "chart.js",
+    "layers.js", "pane.js", "swipe.js", "mapview.js", "search.js", "files.js", "panel.js",
+    "viewer.js", "vendor/maplibre-gl.js", "vendor/maplibre-gl.css",
+    "vendor/maplibre-gl-LICENSE.txt", "vendor/pmtiles.js", "vendor/pmtiles-LICENSE.txt",
     "vendor/README.md",
-)
-# Steps of plasma (Smith & van der Walt, matplotlib): even in lightness for every kind of colour
-# vision, and unlike viridis without the greens of the forest under the outlines.
-_PLASMA = ("#6a00a8", "#8d0ba5", "#ad2793", "#cc4778", "#e56b5d", "#f79342", "#fec029", "#f0f724")
-
-
-def palette(steps: int) -> list[str]:
-    """Colours from early to late as ``#rrggbb``, safe for colour-blind eyes."""
-    if steps == 1:
-        return [_PLASMA[4]]
-    return [_blend(i * (len(_PLASMA) - 1) / (steps - 1)) for i in range(steps)]
-
-
-def _blend(place: float) -> str:
-    left = min(int(place), len(_PLASMA) - 2)
-    share = place - left
-    ends = [bytes.fromhex(colour[1:]) for colour in _PLASMA[left : left + 2]]
-    return "#" + bytes(round(a + (b - a) * share) for a, b in zip(*ends, strict=True)).hex()
+)  # fmt: skip
 
 
 def write_map(
@@ -89,6 +83,8 @@ def write_map(
     region: BaseGeometry,
     provenance: Mapping[str, str],
     summary: Iterable[Mapping[str, Any]],
+    downloads: Iterable[Path] = (),
+    embed_vertices: int = EMBED_VERTICES,
 ) -> Path:
     """Write the map of a run into a folder; written again, it replaces what it wrote before.
 
@@ -103,6 +99,8 @@ def write_map(
         provenance: what the map was made of, in the order to show: model, source, version, ...
         summary: a row per period with ``period``, ``sites``, ``looked_share`` (0 to 1), and either
             ``area_ha`` or ``footprint_ha``.
+        downloads: files to link to, where they lie; those that are not there are left out.
+        embed_vertices: outlines with more vertices than this are cut into tiles.
 
     Returns:
         The path of ``index.html``.
@@ -114,158 +112,159 @@ def write_map(
         NoPermissionError: the folder may not be written.
     """
     labels = [period.label for period in periods]
-    sites = _sites(panel, labels)
+    sites = SiteTable.of(panel, labels)
+    told = _periods(periods, summary, sites)
+    tiled = int(shapely.get_num_coordinates(sites.shapes).sum()) > embed_vertices
     data = {
         "title": title,
         "qualifier": NO_INTERVAL,
         "palette": palette(len(periods)),
-        "periods": _periods(periods, summary, sites),
-        "sites": sites,
+        "periods": told,
+        "events": events_of(sites.panel),
+        "count": len(sites),
+        **(_tiled(folder, sites, told) if tiled else _embedded(folder, sites)),
         "region": _shape(region),
         "outside": _shape(WORLD.difference(region)),
         "bounds": [round(edge, DEGREE_DIGITS) for edge in region.bounds],
-        "pictures": {label: [_picture(p) for p in pictures.get(label, ())] for label in labels},
+        "pictured": _pictures(folder, {label: pictures.get(label, ()) for label in labels}),
         "provenance": [[key, str(value)] for key, value in provenance.items()],
+        "downloads": [_link(folder, path) for path in downloads if path.is_file()],
     }
     viewer = resources.files("minetrace.publish") / "viewer"
     for name in COPIED:
-        _put(folder / name, viewer.joinpath(name).read_bytes())
+        put(folder / name, viewer.joinpath(name).read_bytes())
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    _put(folder / "data.js", f"window.minetraceData={text};\n".encode("ascii"))
+    put(folder / "data.js", f"window.minetraceData={text};\n".encode("ascii"))
     page = viewer.joinpath("index.html").read_text(encoding="utf-8")
     index = folder / "index.html"
-    _put(index, page.replace("{{title}}", html.escape(title)).encode())
+    put(index, page.replace("{{title}}", html.escape(title)).encode())
     return index
 
 
-def _put(path: Path, content: bytes) -> None:
-    def write(part: Path) -> None:
-        part.write_bytes(content)
-
-    write_whole(path, write)
-
-
 def _periods(
-    periods: Sequence[Period], summary: Iterable[Mapping[str, Any]], sites: list[dict[str, Any]]
+    periods: Sequence[Period], summary: Iterable[Mapping[str, Any]], sites: SiteTable
 ) -> list[dict[str, Any]]:
     """What the page shows of each period, with the hectares split by the sites' first period."""
-    rows = {_label(row["period"]): row for row in summary}
+    rows = {label_of(row["period"]): row for row in summary}
     if unknown := sorted(set(rows) - {period.label for period in periods}):
         raise PeriodError(f"summary: period {unknown[0]!r} is not one of the map's periods")
     shown = []
     for i, period in enumerate(periods):
         row = rows.get(period.label, {})
-        kind = "mined" if _number(row.get("area_ha")) is not None else "footprint"
+        kind = "mined" if number_or_none(row.get("area_ha")) is not None else "footprint"
         if "footprint_ha" not in row:
             kind = "mined"
-        hectares = _number(row.get(HECTARES[kind]))
+        hectares = number_or_none(row.get(HECTARES[kind]))
+        leaders, listed = sites.leaders(i)
+        begun, begun_count = sites.cohort_leaders(i)
         shown.append(
             {
                 "label": period.label,
                 "start": period.start.isoformat(),
                 "last": period.last_day.isoformat(),
-                "sites": int(_number(row.get("sites")) or 0),
+                "sites": int(number_or_none(row.get("sites")) or 0),
                 "kind": kind,
                 "hectares": hectares,
-                "looked": _number(row.get("looked_share")),
-                "cohorts": _cohorts(sites, i, len(periods), hectares, kind),
+                "looked": number_or_none(row.get("looked_share")),
+                "cohorts": _cohorts(sites.cohorts(i, kind), hectares),
+                "leaders": leaders,
+                "listed": listed,
+                "begun": begun,
+                "begunCount": begun_count,
+                "hatched": bool((sites.state[:, i] == UNSEEN).any()),
             }
         )
     return shown
 
 
-def _cohorts(
-    sites: list[dict[str, Any]], at: int, count: int, hectares: float | None, kind: str
-) -> list[float] | None:
-    """Hectares of a period by the sites' first period; None where they would not add up."""
-    parts = [0.0] * count
-    for site in sites:
-        row = site["rows"].get(at)
-        if row and row["ha"] and row["kind"] == kind:
-            parts[site["first"]] += row["ha"]
+def _cohorts(parts: list[float], hectares: float | None) -> list[float] | None:
+    """Hectares by first period; None where they would not add up to the period's."""
     agrees = hectares is not None and math.isclose(sum(parts), hectares, rel_tol=0.005, abs_tol=0.1)
     return [round(part, 4) for part in parts] if agrees else None
 
 
-def _sites(panel: gpd.GeoDataFrame, labels: list[str]) -> list[dict[str, Any]]:
-    """One record per site: what is known of it, and its rows by the period's place in time."""
-    needed = {"site_id", "period", "extent"}
-    if missing := sorted(needed - set(panel.columns)):
-        raise OutlineError(f"panel: column {missing[0]!r} is missing; build it with the panel step")
-    if panel.crs is not None and panel.crs.to_epsg() != 4326:
-        raise OutlineError(f"panel: a map needs EPSG:4326, not {panel.crs}; use to_crs(4326)")
-    place = {label: i for i, label in enumerate(labels)}
-    sites: dict[str, dict[str, Any]] = {}
-    for row in panel.to_dict("records"):
-        label = _label(row["period"])
-        if label not in place:
-            raise PeriodError(f"panel: period {label!r} is not one of the map's periods")
-        site = sites.setdefault(str(row["site_id"]), {"id": str(row["site_id"]), "rows": {}})
-        site["rows"][place[label]] = _row(row, panel.geometry.name)
-        site.setdefault("columns", row)
-    return [_site(site, place) for site in sites.values() if _outlined(site)]
-
-
-def _outlined(site: Mapping[str, Any]) -> bool:
-    return any(row["shape"] for row in site["rows"].values())
-
-
-def _site(site: dict[str, Any], place: Mapping[str, int]) -> dict[str, Any]:
-    columns = site.pop("columns")
-    seen = [i for i, row in site["rows"].items() if row["shape"]]
-    verified = columns.get("verified")
+def _embedded(folder: Path, sites: SiteTable) -> dict[str, Any]:
+    """Everything at once."""
+    for name in (TILES, f"{TILES}.json"):
+        (folder / name).unlink(missing_ok=True)
+    keep_only(folder / TILES.replace(".", "-"), ())
+    keep_only(folder / SHELVES, ())
+    numbers = range(len(sites))
+    marks = dot_marks(sites)
+    boxes = sites.boxes()
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     return {
-        "id": site["id"],
-        "first": place.get(_label(columns.get("first_period")), min(seen)),
-        "last": place.get(_label(columns.get("last_period")), max(seen)),
-        "first_p": _number(columns.get("first_p")),
-        "last_p": _number(columns.get("last_p")),
-        "verified": None if verified is None or pd.isna(verified) else bool(verified),
-        "rows": dict(sorted(site["rows"].items())),
-    }
+        "known": dict(zip(numbers, sites.records(events_of(sites.panel), numbers), strict=True)),
+        "shelves": None,
+        "tiles": None,
+        "outlines": {
+            "shapes": [_shape(shape) for shape in sites.shapes],
+            "until": sites.until().round(2).tolist(),
+            "drawn": [
+                [[int(s), int(sites.drawn[s, at]), int(sites.state[s, at])]
+                 for s in np.flatnonzero(sites.state[:, at] <= UNSEEN)]
+                for at in range(len(sites.labels))
+            ],
+        },
+        "dots": [
+            [*place, marks["seen"][s], marks["unseen"][s]]
+            for s, place in enumerate(middle.round(DEGREE_DIGITS).tolist())
+        ],
+    }  # fmt: skip
 
 
-def _row(row: Mapping[Any, Any], geometry: str) -> dict[str, Any]:
-    """One site in one period, as JSON can hold it."""
-    kind = "footprint" if row["extent"] == "footprint" else "mined"
-    hectares = _number(row.get(HECTARES[kind]))
-    event = row.get("event")
-    shape = row[geometry]
+def _tiled(folder: Path, sites: SiteTable, told: list[dict[str, Any]]) -> dict[str, Any]:
+    """Outlines in tiles, histories on shelves, and at once only the sites that are listed."""
+    events = events_of(sites.panel)
+    starts = range(0, len(sites), SHELF_SITES)
+    records = sites.records(events, range(len(sites)))
+    written = [
+        put_part(folder, f"{SHELVES}/{shelf:05d}", records[start : start + SHELF_SITES])
+        for shelf, start in enumerate(starts)
+    ]
+    keep_only(folder / SHELVES, written)
+    archive = _archive(folder, sites)
+    listed = {s for period in told for s in (*period["leaders"], *period["begun"])}
     return {
-        "ha": hectares,
-        "kind": kind,
-        "event": event if isinstance(event, str) else None,
-        "looked": _number(row.get("looked_share")),
-        "score_mean": _number(row.get("score_mean")),
-        "score_max": _number(row.get("score_max")),
-        "parents": _names(row.get("parents")),
-        "seen": event != "not_looked" and hectares is not None,
-        "shape": None if shape is None or shape.is_empty else _shape(shape),
-    }
+        "known": {s: records[s] for s in sorted(listed)},
+        "shelves": {"size": SHELF_SITES, "names": [sites.ids[start] for start in starts]},
+        "tiles": {
+            "name": TILES, "bytes": archive.stat().st_size, "chunk": CHUNK_BYTES,
+            "parts": TILES.replace(".", "-"), "outlinesFrom": OUTLINE_ZOOM, "last": LAST_ZOOM,
+        },
+        "outlines": None,
+        "dots": None,
+    }  # fmt: skip
 
 
-def _names(parents: Any) -> list[str]:
-    """Site ids from a list, an array, or text joined by ``;``; nothing from a missing value."""
-    if isinstance(parents, str):
-        return [name.strip() for name in parents.replace(",", ";").split(";") if name.strip()]
-    return [str(name) for name in parents] if isinstance(parents, Iterable) else []
+def _archive(folder: Path, sites: SiteTable) -> Path:
+    """The tiles, whole and in pieces; what was made from the same outlines is kept."""
+    archive, note = folder / TILES, folder / f"{TILES}.json"
+    wanted = tiles_hash(sites)
+    parts = folder / TILES.replace(".", "-")
+    if archive.is_file() and note.is_file():
+        made = json.loads(note.read_text(encoding="utf-8"))
+        count = math.ceil(archive.stat().st_size / CHUNK_BYTES)
+        if made == {"read_hash": wanted, "bytes": archive.stat().st_size, "parts": count}:
+            return archive
+    note.unlink(missing_ok=True)
+    write_tiles(archive, sites)
+    written = put_chunks(folder, parts.name, archive)
+    keep_only(parts, written)
+    facts = {"read_hash": wanted, "bytes": archive.stat().st_size, "parts": len(written)}
+    put(note, json.dumps(facts).encode())
+    return archive
 
 
-def _label(period: Any) -> str:
-    return period.label if isinstance(period, Period) else str(period)
-
-
-def _number(value: Any) -> float | None:
-    """A finite float, or None for what JSON cannot hold."""
-    if value is None or pd.isna(value) or not math.isfinite(value):
-        return None
-    return round(float(value), 6)
-
-
-def _shape(geometry: BaseGeometry) -> dict[str, Any]:
-    """GeoJSON with its coordinates rounded."""
-    rounded = shapely.transform(geometry, lambda xy: xy.round(DEGREE_DIGITS))
-    return dict(mapping(rounded))
+def _pictures(folder: Path, pictures: Mapping[str, Sequence[Picture]]) -> dict[str, int]:
+    """Write the pictures, a part for each period that has any; how many each has."""
+    written = [
+        put_part(folder, f"{PICTURES}/{label}", [_picture(picture) for picture in here])
+        for label, here in pictures.items()
+        if here
+    ]
+    keep_only(folder / PICTURES, written)
+    return {label: len(here) for label, here in pictures.items()}
 
 
 def _picture(picture: Picture) -> dict[str, Any]:
@@ -273,5 +272,15 @@ def _picture(picture: Picture) -> dict[str, Any]:
     return {
         "uri": f"data:{picture.mime};base64,{code}",
         "corners": [[round(x, 7), round(y, 7)] for x, y in picture.corners],
-        "looked": _number(picture.looked_share),
     }
+
+
+def _link(folder: Path, path: Path) -> dict[str, Any]:
+    href = Path(os.path.relpath(path, folder)).as_posix()
+    return {"name": path.name, "href": href, "bytes": path.stat().st_size}
+
+
+def _shape(geometry: BaseGeometry) -> dict[str, Any]:
+    """GeoJSON with its coordinates rounded."""
+    rounded = shapely.transform(geometry, lambda xy: xy.round(DEGREE_DIGITS))
+    return dict(mapping(rounded))

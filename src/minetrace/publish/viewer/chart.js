@@ -1,4 +1,4 @@
-/* Bars over periods: hectares, what was not looked at, and how much was. */
+/* Bars over periods: hectares, what was not looked at, and how much was; and the same as a table. */
 (function (app) {
   "use strict";
 
@@ -100,11 +100,16 @@
         axis(top, width),
         options.rows.map((row, i) => column(row, i, options, step, scale)),
       ),
-      el(
-        "ul",
-        { class: "hidden-text" },
-        options.rows.map((row) => el("li", {}, row.title)),
-      ),
     );
   };
+
+  /** The rows of a chart in words and numbers, for whoever does not look at bars. */
+  app.chartTable = (rows, name, unit) =>
+    el("details", { class: "as-table" }, el("summary", {}, "Show as a table"),
+      el("table", {}, el("caption", { class: "hidden-text" }, name),
+        el("thead", {}, el("tr", {}, ["Period", unit, "Looked at"].map((head) => el("th", { scope: "col" }, head)))),
+        el("tbody", {}, rows.map((row) => el("tr", { "data-period": row.label },
+          el("th", { scope: "row" }, row.label),
+          el("td", {}, row.value === null ? "not looked" : app.hectares(row.value)),
+          el("td", {}, app.percent(row.looked)))))));
 })((window.minetraceApp = window.minetraceApp || {}));

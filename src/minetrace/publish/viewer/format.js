@@ -38,6 +38,9 @@
 
   app.count = (n, one, many) => n.toLocaleString("en") + " " + (n === 1 ? one : many);
 
+  /** Next to nothing was looked at, and nothing found: that is no zero. */
+  app.isBlind = (period) => !(period.looked > 0) || period.hectares === null;
+
   app.words = (name) => name.replaceAll("_", " ");
 
   const DAY = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };

@@ -3,7 +3,6 @@
   "use strict";
 
   const { el, swatch } = app;
-  const LISTED = 60;
   const NAMED = 9; // with more periods the legend becomes a ramp
   const KIND = {
     mined: "mined",
@@ -12,8 +11,7 @@
   const FOOTPRINT = "Windows in which mining was seen; larger than the mined ground itself.";
 
   const dates = (period) => `${app.day(period.start)} – ${app.day(period.last)}`;
-  /* Next to nothing was looked at, and nothing found: that is no zero. */
-  const isBlind = (period) => !(period.looked > 0) || period.hectares === null;
+  const { isBlind } = app;
 
   const kind = (name) =>
     el("span", { class: "kind", title: name === "footprint" ? FOOTPRINT : null }, KIND[name]);
@@ -40,10 +38,10 @@
 
   function periodBlock(data, at) {
     const period = data.periods[at];
-    const blind = isBlind(period) || period.hectares === null;
+    const blind = isBlind(period);
     return el(
       "section",
-      { class: "now", "aria-live": "polite", "data-period": period.label },
+      { class: "now", "data-period": period.label },
       el("div", { class: "now-head" }, el("h2", {}, period.label), el("span", { class: "muted" }, dates(period))),
       blind
         ? el("p", { class: "blind" }, el("strong", {}, "Not looked"),
@@ -75,27 +73,36 @@
     return kinds.map((name) => KIND[name]).join(" and ") || KIND.mined;
   }
 
-  function chartBlock(title, data, rows, current, onPick) {
+  let tableOpen = false; // stays as the reader left it while periods change
+
+  function tableBlock(title, data, rows) {
+    const table = app.chartTable(rows, `${title}, ${data.qualifier}`, `Hectares ${kindsOf(rows)}, ${data.qualifier}`);
+    table.open = tableOpen;
+    table.addEventListener("toggle", () => { tableOpen = table.open; });
+    return table;
+  }
+
+  function chartBlock(title, data, rows, current, onPick, withTable) {
     const holder = el("div", { class: "chart-holder" });
     const block = el(
       "section",
       { class: "block" },
-      el("h3", {}, title, el("span", { class: "unit" }, `ha ${kindsOf(rows)} · ${data.qualifier}`)),
+      el("h2", {}, title, el("span", { class: "unit" }, `ha ${kindsOf(rows)} · ${data.qualifier}`)),
       holder,
       el("p", { class: "key small muted" },
         el("span", { class: "key-looked" }), "share looked at",
         rows.some((row) => row.value === null) && [el("span", { class: "key-hatch" }), "not looked"]),
+      withTable && tableBlock(title, data, rows),
     );
     block.draw = () => app.chart(holder, { rows, current, onPick, name: `${title}, ${data.qualifier}` });
     return block;
   }
 
-  function siteButton(data, s, at, onSelect) {
-    const site = data.sites[s];
+  function siteButton(data, site, at, onSelect) {
     const row = site.rows[at];
     return el(
       "li", {},
-      el("button", { type: "button", class: "site-row", "data-site": site.id, onclick: () => onSelect(s) },
+      el("button", { type: "button", class: "site-row", "data-site": site.id, onclick: () => onSelect(site.number) },
         swatch(data.palette[site.first]),
         el("span", { class: "site-id" }, site.id),
         row && row.seen
@@ -104,25 +111,15 @@
     );
   }
 
-  /* In this period; where it was not looked at, as it was last known, for the order alone. */
-  function size(site, at) {
-    const row = site.rows[at];
-    if (row && row.seen) return row.ha;
-    return Math.max(0, ...Object.entries(site.rows).filter(([i]) => i < at).map(([, r]) => r.ha || 0));
-  }
-
-  function siteList(data, at, onSelect) {
-    const shown = data.sites
-      .map((site, s) => ({ s, size: size(site, at) }))
-      .filter(({ s, size }) => size > 0 || !(data.sites[s].rows[at] || {}).seen)
-      .sort((a, b) => b.size - a.size);
-    const rest = shown.length - LISTED;
+  function siteList(data, sites, at, onSelect) {
+    const { label, leaders, listed } = data.periods[at];
+    const rest = listed - leaders.length;
     return el(
       "section",
       { class: "block" },
-      el("h3", {}, `Sites in ${data.periods[at].label}`),
-      shown.length
-        ? el("ul", { class: "sites" }, shown.slice(0, LISTED).map(({ s }) => siteButton(data, s, at, onSelect)))
+      el("h2", {}, rest > 0 ? `Largest sites in ${label}` : `Sites in ${label}`),
+      leaders.length
+        ? el("ul", { class: "sites" }, leaders.map((number) => siteButton(data, sites.peek(number), at, onSelect)))
         : el("p", { class: "muted" }, "No mine was found in what was looked at."),
       rest > 0 && el("p", { class: "muted small" }, `and ${app.count(rest, "smaller site", "smaller sites")} on the map`),
     );
@@ -137,9 +134,9 @@
       const notes = [];
       if (seen) {
         if (row.event) notes.push(app.words(row.event));
-        if (row.score_mean !== null) {
-          notes.push(`score ${row.score_mean.toFixed(2)}`
-            + (row.score_max === null ? "" : ` (max ${row.score_max.toFixed(2)})`));
+        if (row.mean !== null) {
+          notes.push(`score ${row.mean.toFixed(2)}`
+            + (row.max === null ? "" : ` (max ${row.max.toFixed(2)})`));
         }
       }
       if (row && row.looked > 0) notes.push(`looked ${app.percent(row.looked)}`);
@@ -176,23 +173,25 @@
   function facts(data, site) {
     const when = (i, p) => data.periods[i].label + (p === null ? "" : ` (p = ${p.toFixed(2)})`);
     const pairs = [
-      ["First seen", [swatch(data.palette[site.first]), when(site.first, site.first_p)]],
-      ["Last seen", when(site.last, site.last_p)],
+      ["First seen", [swatch(data.palette[site.first]), when(site.first, site.firstP)]],
+      ["Last seen", when(site.last, site.lastP)],
       site.verified !== null && ["Checked by a person", site.verified ? "yes" : "not yet"],
     ];
     return el("dl", { class: "facts" },
       pairs.filter(Boolean).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
   }
 
-  function siteBlocks(data, s, at, actions) {
-    const site = data.sites[s];
-    const chart = chartBlock("History", data, siteRows(data, site), at, actions.setPeriod);
+  function siteBlocks(data, site, at, actions) {
+    const chart = chartBlock("History", data, siteRows(data, site), at, actions.setPeriod, false);
+    const merged = site.rows.some((row) => row && row.parents.length);
     return [
       el("button", { type: "button", class: "back", onclick: () => actions.select(null) }, "All sites"),
       el("div", { class: "site-head" },
         el("h2", { tabindex: "-1", id: "site-name" }, site.id),
-        el("button", { type: "button", class: "quiet", onclick: () => actions.goTo(s) }, "Zoom to site")),
+        el("button", { type: "button", class: "quiet", onclick: () => actions.goTo(site) }, "Zoom to site")),
       facts(data, site),
+      merged && el("p", { class: "muted small" },
+        "Sites grew together here. The colour is that of the oldest; ground that joined later may be younger."),
       ...(data.periods.length > 1 ? [chart] : []),
       el("ol", { class: "years" }, history(data, site, at, actions.setPeriod)),
     ];
@@ -201,36 +200,50 @@
   /* --- around it ------------------------------------------------------------------------ */
 
   function legend(data) {
-    const used = new Set(data.sites.map((site) => site.first));
-    const steps = data.periods.map((period, i) => used.has(i) && el("li", {}, swatch(data.palette[i]), period.label));
-    const ramp = el("li", {},
+    const used = (i) => data.periods[i].begunCount > 0;
+    const steps = data.periods.map((period, i) => used(i) && el("li", {}, swatch(data.palette[i]), period.label));
+    const ramp = el("li", { class: "ramp-row" },
       el("div", { class: "ramp" }, data.periods.map((period, i) =>
         el("span", { title: period.label, style: { background: data.palette[i] } }))),
       el("div", { class: "ends" }, el("span", {}, data.periods[0].label), el("span", {}, data.periods.at(-1).label)));
-    ramp.style.display = "block";
-    const hidden = data.periods.some((period) => !(period.looked >= 1))
-      || data.sites.some((site) => Object.values(site.rows).some((row) => !row.seen));
+    const hidden = data.periods.some((period) => !(period.looked >= 1) || period.hatched);
     const box = document.getElementById("legend");
-    box.hidden = !data.sites.length && !hidden;
+    box.hidden = !data.count && !hidden;
     box.replaceChildren(
-      el("h2", {}, data.sites.length ? "Site first seen" : "Legend"),
-      el("ul", {}, data.periods.length > NAMED && data.sites.length ? ramp : steps,
-        hidden && el("li", { class: "apart" }, el("span", { class: "key-hatch" }), "not looked")),
+      el("h2", {}, data.count ? "Site first seen" : "Legend"),
+      el("ul", {}, data.periods.length > NAMED && data.count ? ramp : steps,
+        hidden && el("li", { class: "apart" }, el("span", { class: "key-hatch" }), "not looked"),
+        data.tiles && el("li", { class: "apart" }, el("span", { class: "key-dot" }), "largest nearby")),
     );
   }
 
-  /** Fill what never changes, and return what redraws the rest. */
-  app.panel = (data, actions) => {
+  /* What the reader is looking at, in two sentences. */
+  function lead(data) {
+    const kinds = [...new Set(data.periods.filter((p) => p.hectares !== null).map((p) => p.kind))];
+    const ground = kinds.includes("footprint")
+      ? "Outlines are footprints: windows in which mining was seen, larger than the mined ground itself."
+      : "Outlines show mined ground as it was mapped from satellite images.";
+    return `${ground} Hectares are “${data.qualifier}”: how far they may be off is not known yet.`;
+  }
+
+  /** What a period says, in a sentence that can be read out. */
+  app.announcement = (data, at) => {
+    const period = data.periods[at];
+    if (isBlind(period)) return `${period.label}: not looked. Mines may be there.`;
+    return `${period.label}: ${spoken(period.hectares, period.kind, data.qualifier)}; `
+      + `${app.count(period.sites, "site", "sites")}; ${lookedWords(period)}`;
+  };
+
+  /** Fill what never changes, and return what redraws the rest for a period and a site or null. */
+  app.panel = (data, sites, actions) => {
     const overview = document.getElementById("overview");
     const details = document.getElementById("site");
     const single = data.periods.length === 1; // one bar says nothing that the figure does not
     let charts = [];
     document.getElementById("title").textContent = data.title;
-    const span = data.periods.length === 1
-      ? data.periods[0].label
-      : `${data.periods[0].label} to ${data.periods.at(-1).label}`;
-    document.getElementById("subtitle").textContent =
-      `Mining ${span} · ${app.count(data.sites.length, "site", "sites")}`;
+    const span = single ? data.periods[0].label : `${data.periods[0].label} to ${data.periods.at(-1).label}`;
+    document.getElementById("subtitle").textContent = `Mining ${span} · ${app.count(data.count, "site", "sites")}`;
+    document.getElementById("lead").textContent = lead(data);
     document.getElementById("provenance").replaceChildren(
       ...data.provenance.flatMap(([name, value]) => [el("dt", {}, app.words(name)), el("dd", {}, value)]));
     const known = Object.fromEntries(data.provenance);
@@ -241,17 +254,17 @@
     const redraw = () => charts.forEach((chart) => chart.draw());
     new ResizeObserver(redraw).observe(document.querySelector(".panel"));
 
-    return (at, s) => {
-      document.querySelector(".panel").classList.toggle("with-site", s !== null);
-      overview.hidden = s !== null;
-      details.hidden = s === null;
-      if (s === null) {
-        const chart = chartBlock("All sites", data, summaryRows(data), at, actions.setPeriod);
+    return (at, site) => {
+      document.querySelector(".panel").classList.toggle("with-site", site !== null);
+      overview.hidden = site !== null;
+      details.hidden = site === null;
+      if (site === null) {
+        const chart = chartBlock("All sites", data, summaryRows(data), at, actions.setPeriod, true);
         overview.replaceChildren(
-          periodBlock(data, at), ...(single ? [] : [chart]), siteList(data, at, actions.select));
+          periodBlock(data, at), ...(single ? [] : [chart]), siteList(data, sites, at, actions.select));
         charts = single ? [] : [chart];
       } else {
-        const blocks = siteBlocks(data, s, at, actions);
+        const blocks = siteBlocks(data, site, at, actions).filter(Boolean);
         details.replaceChildren(...blocks);
         charts = blocks.filter((block) => block.draw);
       }
