@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from minetrace.core.metrics import (
     average_precision,
-    bootstrap,
+    interval,
     recall_at,
     reliability,
+    resampled,
     roc_auc,
     threshold_at,
 )
@@ -68,16 +69,16 @@ def test_honest_probabilities_are_reliable_and_boasts_are_not() -> None:
     assert reliability(label, p).count.sum() == 20_000
 
 
-def test_a_bootstrap_holds_the_figure_and_groups_widen_it() -> None:
+def test_a_bootstrap_interval_holds_the_figure_and_groups_widen_it() -> None:
     rng = np.random.default_rng(1)
     group = np.repeat(np.arange(10), 40)
     label = rng.random(400) < 0.3
     score = label + rng.normal(size=400) + 2 * rng.normal(size=10)[group]
-    alone = bootstrap(roc_auc, label, score, draws=200)
-    whole = bootstrap(roc_auc, label, score, group=group, draws=200)
+    alone = interval(resampled(roc_auc, label, score, draws=200))
+    whole = interval(resampled(roc_auc, label, score, group=group, draws=200))
     assert alone[0] < roc_auc(label, score) < alone[1]
     assert whole[1] - whole[0] > alone[1] - alone[0]
-    assert bootstrap(roc_auc, label, score, draws=200) == alone
+    assert interval(resampled(roc_auc, label, score, draws=200)) == alone
 
 
 def test_shapes_that_differ_are_refused() -> None:

@@ -131,21 +131,22 @@ def reliability(label: ArrayLike, probability: ArrayLike, *, bins: int = 10) -> 
     return Reliability(said, seen, count)
 
 
-def bootstrap(
+def resampled(
     metric: Metric, label: ArrayLike, score: ArrayLike, *, group: ArrayLike | None = None,
-    draws: int = 1000, level: float = 0.95, seed: int = 0,
-) -> tuple[float, float]:  # fmt: skip
-    """Interval of a metric under resampling: the middle ``level`` of its values.
+    draws: int = 1000, seed: int = 0,
+) -> FloatArray:  # fmt: skip
+    """Values of a metric on samples drawn from the sample, with replacement.
 
     Args:
         metric: of (label, score), such as `roc_auc`.
         group: (n,) what is drawn whole, such as the source or the scene of a chip; each member
-            alone, if left out. Few groups give a wide and honest interval.
+            alone, if left out. Few groups give wide and honest intervals.
 
     Returns:
-        (low, high); draws in which the metric is NaN are left out.
+        (draws,), NaN where a draw has no value. Add or average those of several samples before
+        `interval` takes them.
 
-    Source: Efron & Tibshirani (1993), percentile interval; cluster bootstrap for groups.
+    Source: Efron & Tibshirani (1993); cluster bootstrap for groups.
     """
     y, s = _pair(label, score)
     owner = np.arange(len(y)) if group is None else np.unique(group, return_inverse=True)[1]
@@ -157,6 +158,11 @@ def bootstrap(
         picked = rng.integers(len(members), size=len(members))
         rows = picked if group is None else np.concatenate([members[i] for i in picked])
         values[draw] = metric(y[rows], s[rows])
+    return values
+
+
+def interval(values: FloatArray, *, level: float = 0.95) -> tuple[float, float]:
+    """The middle ``level`` of the values of `resampled`, (low, high); NaN are left out."""
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

@@ -84,7 +84,7 @@ def read_chip_set(folder: Path) -> ChipSet:
         ) from error
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ModelError(f"{folder}: not a chip set ({error}); get its files again") from error
-    if source.max(initial=-1) >= len(sources):
+    if source.max(initial=0) >= len(sources):
         raise ModelError(
             f"{folder}: chips.npz names source {source.max()}, sources.csv has {len(sources)} "
             "rows; get both files of one version"
