@@ -19,7 +19,7 @@ from minetrace.core.grid import Grid, Rect, Tile, tiles_over
 from minetrace.core.model import Scorer
 from minetrace.core.period import Period
 from minetrace.core.region import Coverage, Region, Zone, project
-from minetrace.errors import NoImageryError, RegionError
+from minetrace.errors import NoImageryError, RadiometryError, RegionError
 from minetrace.flow.imagery import open_source
 from minetrace.flow.models import open_model
 from minetrace.flow.study import Study
@@ -129,6 +129,7 @@ def plan(study: Study, run: RunFolder) -> Job:
     """
     region = read_study_region(study)
     study, sources = resolve_study(study, region, run)
+    _refuse_mixed_levels(sources)
     scorer = _scorer(study, sources)
     delineator = _delineator(study, scorer, sources)
     bands = _bands(scorer, delineator, sources)
@@ -137,6 +138,15 @@ def plan(study: Study, run: RunFolder) -> Job:
     seen = tuple(_with_looks(place, sources, periods) for place in places)
     _refuse_blind(seen, region, sources, periods)
     return Job(run, study, region, periods, sources, bands, scorer, delineator, seen)
+
+
+def _refuse_mixed_levels(sources: Sequence[Source]) -> None:
+    """Refuse sources of which some hold reflectance at the surface and others above the air."""
+    if {"toa", "boa"} <= {source.level for source in sources}:
+        raise RadiometryError(
+            "some sources hold reflectance at the top of the atmosphere (toa) and others at the "
+            "surface (boa), which no composite can be made of; keep one kind"
+        )
 
 
 def read_study_region(study: Study) -> Region:

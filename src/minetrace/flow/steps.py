@@ -114,8 +114,10 @@ def _nothing_worse() -> Iterator[None]:
 
 
 def _tell_what_is_read(job: Job, tell: Reporter) -> None:
-    """Say which scenes count, and whether clouds are kept out of them."""
+    """Say what was found, which scenes count, and whether clouds are kept out of them."""
     for number, source in enumerate(job.sources):
+        for note in source.notes:
+            tell.note(note)
         here = {look.scene.id for place in job.places for looks in place.looks.values()
                 for look in looks if look.source == number}  # fmt: skip
         every = len(source.scenes())
@@ -123,6 +125,12 @@ def _tell_what_is_read(job: Job, tell: Reporter) -> None:
             tell.note(f"{len(here)} of {every} scenes touch the region in the periods asked for")
         if not source.masking:
             tell.warn("no cloud mask: clouds count as looked at; name one with sources.mask")
+        made_for = job.scorer.card.level
+        if source.level is not None and made_for not in ("any", source.level):
+            tell.warn(
+                f"model {job.scorer.card.name} was made for {made_for} reflectance, the imagery is "
+                f"{source.level}: its scores are not what its card promises"
+            )
 
 
 def _tell_what_is_left(job: Job, tell: Reporter) -> None:

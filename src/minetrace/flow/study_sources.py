@@ -68,7 +68,7 @@ class DateStudy(Closed):
 class MaskStudy(Closed):
     """Which pixels are clear."""
 
-    kind: Literal["none", "scl", "qa_pixel", "band", "alpha"] = "none"
+    kind: Literal["none", "scl", "qa_pixel", "classi", "band", "alpha"] = "none"
     band: str | int | None = Field(None, description="name or position of the mask band")
     keep: tuple[int, ...] | None = Field(None, description="values (scl, band) that are clear")
     drop: tuple[int, ...] | None = Field(None, description="values, or qa_pixel bits, that are not")
@@ -90,7 +90,9 @@ class SourceStudy(Closed):
     """Where pixels come from."""
 
     kind: Literal["files"] = "files"
-    path: FilePaths = Field(description="a folder of GeoTIFFs, a file, a pattern, or a list")
+    path: FilePaths = Field(
+        description="a folder of GeoTIFFs, .SAFE or Landsat products, a file, a pattern, or a list"
+    )
     bands: Annotated[Mapping[str, BandStudy], BeforeValidator(_spell_bands)] | None = Field(
         None, description="common name: {name | index, scale, offset}; default: descriptions"
     )
