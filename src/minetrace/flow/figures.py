@@ -35,7 +35,7 @@ CHIPS = ("auto", "periods", "before-after")
 
 NO_INTERVAL = "mapped, no interval"
 MOST_CHIPS = 6  # periods of a site that are shown side by side by default
-CHIP_SHARE = 0.6  # of a chip's side that the site fills
+CHIP_SHARE = 0.7  # of a chip's side that the site fills
 LEAST_CHIP_PX = 40
 NARROWEST_MM, WIDEST_MM = 60.0, 600.0
 

@@ -28,16 +28,24 @@ if TYPE_CHECKING:
 
 KEY_MM = 9.0  # height of a row of keys
 _GAP_MM = 6.0
+_RAMP_MM, _LEAST_RAMP_MM = 110.0, 45.0
+HEADING = "first seen"
 _BOX_MM = 2.6
 _TICK_ROOM_MM = 19.0
+_LABEL_MM = 6.0  # half of a label: none hangs over an edge
 
 
 @dataclass(frozen=True)
 class Key:
-    """One piece of furniture: how wide it is, and how to draw it at (left, top)."""
+    """One piece of furniture: how wide it is, and how to draw it at (left, top).
+
+    Attributes:
+        at_right: stands at the right edge of its row.
+    """
 
     width_mm: float
     draw: Callable[[Sheet, float, float], None]
+    at_right: bool = False
 
 
 def rows_of(keys: Sequence[Key], room_mm: float) -> list[list[Key]]:
@@ -54,29 +62,59 @@ def rows_of(keys: Sequence[Key], room_mm: float) -> list[list[Key]]:
 
 
 def draw_keys(sheet: Sheet, rows: Sequence[Sequence[Key]], top: float) -> None:
-    """Draw rows of keys, the last of a row at the right edge."""
+    """Draw rows of keys."""
     for n, row in enumerate(rows):
         left = 1.0
-        for i, key in enumerate(row):
-            if i > 1 and i == len(row) - 1:
+        for key in row:
+            if key.at_right:
                 left = max(left, sheet.width_mm - 1 - key.width_mm)
             key.draw(sheet, left, top + n * KEY_MM)
             left += key.width_mm + _GAP_MM
 
 
-def cohort_key(
-    periods: Sequence[Period], colours: Sequence[str], room_mm: float, heading: str = "first seen"
-) -> Key:
+def cohort_keys(
+    periods: Sequence[Period], colours: Sequence[str], others: Sequence[Key], sheet_mm: float
+) -> list[Key]:
+    """The colours of first periods, in the room that other keys leave on their row.
+
+    A ramp; where its labels would not all fit and cannot be guessed, a key for each period.
+    """
+    room = sheet_mm - 2 - sum(key.width_mm + _GAP_MM for key in others)
+    room = min(_RAMP_MM, room if room >= _LEAST_RAMP_MM else sheet_mm - 2)
+    days = [period.days for period in periods]
+    widest = max(width_mm(period.label, SMALL_PT) for period in periods)
+    guessed = max(days) <= 1.15 * min(days) and widest < 12
+    if guessed or (widest + 1.5) * len(periods) <= room:
+        return [_ramp(periods, colours, room)]
+    pairs = zip(periods, colours, strict=True)
+    return [_swatch(period.label, colour, first=not i) for i, (period, colour) in enumerate(pairs)]
+
+
+def _swatch(label: str, colour: str, *, first: bool) -> Key:
+    """One colour and its period; the first of them says what the colours are."""
+    lead = f"{HEADING}:" if first else ""
+    shift = width_mm(lead, SMALL_PT) + 1.5 if first else 0.0
+
+    def draw(sheet: Sheet, left: float, top: float) -> None:
+        sheet.text(left, top + 3.0, lead, size=SMALL_PT, colour=MUTED)
+        _box(sheet, left + shift, top + 3.0, 3.2, 1.9, facecolor=colour, edgecolor=INK,
+             linewidth=0.3)  # fmt: skip
+        sheet.text(left + shift + 4.2, top + 3.0, label, size=SMALL_PT)
+
+    return Key(shift + 4.2 + width_mm(label, SMALL_PT), draw)
+
+
+def _ramp(periods: Sequence[Period], colours: Sequence[str], room_mm: float) -> Key:
     """The colours of the periods in which sites were first seen, early to late."""
     labels = [period.label for period in periods]
     widest = max(width_mm(label, SMALL_PT) for label in labels)
     step = min(max(widest + 1.5, 7.0), (room_mm - 2) / len(periods))
     step = max(step, 1.0)
-    wide = max(step * len(periods), widest, width_mm(heading, SMALL_PT))
+    wide = max(step * len(periods), widest, width_mm(HEADING, SMALL_PT))
     every = max(1, math.ceil((widest + 1.5) / step))
 
     def draw(sheet: Sheet, left: float, top: float) -> None:
-        sheet.text(left, top, heading, size=SMALL_PT, colour=MUTED)
+        sheet.text(left, top, HEADING, size=SMALL_PT, colour=MUTED)
         for i, (label, colour) in enumerate(zip(labels, colours, strict=True)):
             _box(sheet, left + i * step, top + 3.2, step, 1.9, facecolor=colour, edgecolor=INK,
                  linewidth=0.3)  # fmt: skip
@@ -147,7 +185,7 @@ def north_key(frame: Frame) -> Key:
                            edgecolor=INK, linewidth=0.4, joinstyle="round")  # fmt: skip
         sheet.text(left + 5.2, top + 3.4, "N", size=SMALL_PT, weight="bold")
 
-    return Key(7.0, draw)
+    return Key(7.0, draw, at_right=True)
 
 
 def _box(sheet: Sheet, left: float, top: float, width: float, height: float, **look: Any) -> None:
@@ -164,8 +202,11 @@ def draw_degrees(axes: Axes, frame: Frame, frame_mm: float) -> None:
         ("left", tall_mm, "N", "S"),
     ):
         at, degrees = frame.edge_degrees(side)
+        edge = min(_LABEL_MM / room, 0.3) * float(degrees.max() - degrees.min())
         ticks = degree_ticks(
-            float(degrees.min()), float(degrees.max()), max(1, min(6, int(room / _TICK_ROOM_MM)))
+            float(degrees.min()) + edge,
+            float(degrees.max()) - edge,
+            max(1, min(6, int(room / _TICK_ROOM_MM))),
         )
         places = np.interp(ticks, degrees, at)
         labels = [degree_label(tick, ticks, positive, negative) for tick in ticks]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from minetrace.core.period import Period
 from minetrace.publish.figures.furniture import (
-    cohort_key,
+    Key,
+    cohort_keys,
     draw_degrees,
     draw_keys,
     hatch_key,
@@ -17,7 +18,7 @@ from minetrace.publish.figures.furniture import (
     rows_of,
     scale_key,
 )
-from minetrace.publish.figures.sheet import HEAD_MM, Sheet, foot_lines
+from minetrace.publish.figures.sheet import Head, Sheet, foot_lines
 from minetrace.publish.figures.style import DOUBLE_MM, TALLEST_MM, styled
 from minetrace.publish.figures.view import View, draw_view
 from minetrace.publish.palette import palette
@@ -63,19 +64,20 @@ def map_figure(
         wide = map_mm(view, width_mm)
         tall = wide / view.frame.aspect
         colours = tuple(palette(len(periods)))
-        keys = [cohort_key(periods, colours, min(110.0, width_mm - 2))]
+        keys: list[Key] = []
         if view.unlooked is not None and not view.unlooked.is_empty:
             keys.append(hatch_key())
         if view.region is not None:
             keys.append(region_key())
         keys += [scale_key(view.frame, wide), north_key(view.frame)]
-        rows = rows_of(keys, width_mm - 2)
+        rows = rows_of([*cohort_keys(periods, colours, keys, width_mm), *keys], width_mm - 2)
+        head = Head.of(title, headline, width_mm)
         lines, foot = foot_lines(f"{credit} {DOTS}", width_mm)
-        below = HEAD_MM + tall + BELOW_MM
+        below = head.height_mm + tall + BELOW_MM
         sheet = Sheet(width_mm, below + keys_height_mm(rows) + foot)
-        sheet.head(title, headline)
+        sheet.head(head)
         left = LEFT_MM + (width_mm - LEFT_MM - RIGHT_MM - wide) / 2
-        axes = sheet.axes(left, HEAD_MM, wide, tall)
+        axes = sheet.axes(left, head.height_mm, wide, tall)
         dots = draw_view(axes, view, colours, wide, line_pt=0.8)
         draw_degrees(axes, view.frame, wide)
         draw_keys(sheet, rows, below)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from minetrace.core.period import Period
 from minetrace.publish.figures.furniture import (
-    cohort_key,
+    Key,
+    cohort_keys,
     draw_keys,
     hatch_key,
     keys_height_mm,
@@ -17,7 +18,7 @@ from minetrace.publish.figures.furniture import (
     scale_key,
 )
 from minetrace.publish.figures.map import DOTS
-from minetrace.publish.figures.sheet import HEAD_MM, Sheet, foot_lines
+from minetrace.publish.figures.sheet import Head, Sheet, foot_lines
 from minetrace.publish.figures.style import (
     DOUBLE_MM,
     LINE_MM,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 GAP_MM = 2.0
 NAME_MM = TEXT_PT * LINE_MM + 0.6
 WORDS_MM = SMALL_PT * LINE_MM + 1.6
-NEARLY = 0.88  # of the largest panel is large enough, if it saves a row
+NEARLY = 0.65  # of the largest panel is large enough, if it saves a row
 AROUND_MM = 35.0  # title, keys and small print
 
 
@@ -89,21 +90,22 @@ def multiples_figure(
         columns, wide = columns_for(len(views), frame.aspect, width_mm)
         tall = wide / frame.aspect
         colours = tuple(palette(len(periods)))
-        keys = [cohort_key(periods, colours, min(110.0, width_mm - 2))]
+        keys: list[Key] = []
         if any(view.unlooked is not None and not view.unlooked.is_empty for view in views):
             keys.append(hatch_key())
         keys += [scale_key(frame, wide), north_key(frame)]
-        rows = rows_of(keys, width_mm - 2)
+        rows = rows_of([*cohort_keys(periods, colours, keys, width_mm), *keys], width_mm - 2)
+        head = Head.of(title, headline, width_mm)
         lines, foot = foot_lines(f"{credit} {DOTS}", width_mm)
         step = NAME_MM + tall + WORDS_MM
-        below = HEAD_MM + math.ceil(len(views) / columns) * step + 1.5
+        below = head.height_mm + math.ceil(len(views) / columns) * step + 1.5
         sheet = Sheet(width_mm, below + keys_height_mm(rows) + foot)
-        sheet.head(title, headline)
+        sheet.head(head)
         used = columns * wide + (columns - 1) * GAP_MM
         dots = 0
         for i, (view, caption) in enumerate(zip(views, captions, strict=True)):
             left = (width_mm - used) / 2 + i % columns * (wide + GAP_MM)
-            top = HEAD_MM + i // columns * step
+            top = head.height_mm + i // columns * step
             dots += _panel(sheet, view, caption, colours, left, top, wide)
         draw_keys(sheet, rows, below)
         sheet.foot(lines if dots else foot_lines(credit, width_mm)[0], below + keys_height_mm(rows))

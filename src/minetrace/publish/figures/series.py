@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from minetrace.core.footprints import Extent
 from minetrace.core.period import Period
 from minetrace.publish.figures.furniture import (
-    cohort_key,
+    Key,
+    cohort_keys,
     draw_keys,
     hatch_key,
     keys_height_mm,
     rows_of,
 )
-from minetrace.publish.figures.sheet import HEAD_MM, Sheet, foot_lines
+from minetrace.publish.figures.sheet import Head, Sheet, foot_lines
 from minetrace.publish.figures.style import (
     BAR,
     DOUBLE_MM,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 KIND = {"mined": "mined ground", "footprint": "footprint of detections"}
+MILLION = 1e6  # from here on ticks say "m"
 LEFT_MM, STRIP_MM = 13.0, 3.2
 
 
@@ -84,23 +86,26 @@ def series_figure(
         colours = palette(len(spells))
         shares = any(math.isfinite(spell.looked_share) for spell in spells)
         split = len(spells) > 1 and any(spell.cohorts for spell in spells)
-        keys = [cohort_key(time.periods, colours, min(110.0, width_mm - 2))] if split else []
+        keys: list[Key] = []
         if any(_blind(spell) for spell in spells):
             keys.append(hatch_key())
+        if split:
+            keys = [*cohort_keys(time.periods, colours, keys, width_mm), *keys]
         rows = rows_of(keys, width_mm - 2)
+        head = Head.of(title, headline, width_mm)
         lines, foot = foot_lines(credit, width_mm)
         tall = min(70.0, 0.42 * width_mm + 8)
         strip = STRIP_MM + 2.2 if shares else 0.0
         _, _, label_mm = time.labels()
-        below = HEAD_MM + 3.5 + tall + strip + label_mm + 3.5
+        below = head.height_mm + 3.5 + tall + strip + label_mm + 3.5
         sheet = Sheet(width_mm, below + keys_height_mm(rows) + foot)
-        sheet.head(title, headline)
-        sheet.text(1, HEAD_MM + 0.2, f"{KIND[extent]}, ha", size=TEXT_PT, colour=INK)
+        sheet.head(head)
+        sheet.text(1, head.height_mm + 0.2, f"{KIND[extent]}, ha", size=TEXT_PT, colour=INK)
         wide = width_mm - LEFT_MM - 2
-        axes = sheet.axes(LEFT_MM, HEAD_MM + 4.5, wide, tall - 1)
+        axes = sheet.axes(LEFT_MM, head.height_mm + 4.5, wide, tall - 1)
         _bars(axes, spells, time, colours, tall)
         if shares:
-            top = HEAD_MM + 3.5 + tall + 1.4
+            top = head.height_mm + 3.5 + tall + 1.4
             _strip(sheet, sheet.axes(LEFT_MM, top, wide, STRIP_MM), spells, time, top)
         time.draw(sheet.figure.axes[-1], labelled=True)
         draw_keys(sheet, rows, below)
@@ -139,11 +144,17 @@ def _bars(
                           textcoords="offset points", ha="center", va="bottom",
                           size=SMALL_PT)  # fmt: skip
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+    axes.yaxis.set_major_formatter(_tick)
     axes.grid(axis="y", color=LINE, linewidth=0.4, zorder=0)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+
+
+def _tick(value_ha: float, _: object) -> str:
+    if value_ha >= MILLION:
+        return f"{value_ha / MILLION:,g} m"
+    return f"{value_ha:,.0f}" if value_ha >= 10 else f"{value_ha:g}"
 
 
 def _strip(

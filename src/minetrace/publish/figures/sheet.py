@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,29 @@ _METADATA: dict[str, dict[str, Any]] = {  # nothing that changes from one day to
     "pdf": {"CreationDate": None, "Creator": "minetrace", "Producer": None},
 }
 FORMATS = tuple(_METADATA)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The lines at the top of a sheet, and how high they are."""
+
+    title: str
+    beside: str
+    under: tuple[str, ...]
+
+    @classmethod
+    def of(cls, title: str, headline: str, sheet_mm: float) -> Head:
+        """On one line where both fit, else the headline under the title."""
+        needed = width_mm(title, TITLE_PT, "bold") + width_mm(headline, SMALL_PT) + 6
+        if needed <= sheet_mm:
+            return cls(title, headline, ())
+        short = fitted(title, sheet_mm - 2, TITLE_PT, "bold")
+        return cls(short, "", tuple(wrapped(headline, sheet_mm - 2, SMALL_PT)))
+
+    @property
+    def height_mm(self) -> float:
+        """Room that it takes."""
+        return HEAD_MM + (len(self.under) * SMALL_PT * LINE_MM + 0.6 if self.under else 0.0)
 
 
 class Sheet:
@@ -57,12 +81,13 @@ class Sheet:
             self.ink.text(left, top, words, size=size, color=colour, weight=weight,
                           ha=ha, va=va)  # fmt: skip
 
-    def head(self, title: str, headline: str) -> None:
-        """A title, and what the figure says, on the first line; the title gives way."""
-        said = fitted(headline, self.width_mm * 0.72 - 2, SMALL_PT)
-        room = self.width_mm - width_mm(said, SMALL_PT) - 5
-        self.text(1, 1.2, fitted(title, room, TITLE_PT, "bold"), size=TITLE_PT, weight="bold")
-        self.text(self.width_mm - 1, 2.0, said, size=SMALL_PT, colour=MUTED, ha="right")
+    def head(self, head: Head) -> None:
+        """A title, and what the figure says: beside it, or under it."""
+        self.text(1, 1.2, head.title, size=TITLE_PT, weight="bold")
+        if head.beside:
+            self.text(self.width_mm - 1, 2.0, head.beside, size=SMALL_PT, colour=MUTED, ha="right")
+        for i, line in enumerate(head.under):
+            self.text(1, HEAD_MM - 0.6 + i * SMALL_PT * LINE_MM, line, size=SMALL_PT, colour=MUTED)
 
     def foot(self, lines: list[str], top: float) -> None:
         """Small print."""

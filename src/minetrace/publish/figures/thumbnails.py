@@ -11,14 +11,14 @@ from minetrace.core.period import Period
 from minetrace.publish.figures.frame import Frame, nice_below
 from minetrace.publish.figures.furniture import (
     Key,
-    cohort_key,
+    cohort_keys,
     draw_keys,
     hatch_key,
     keys_height_mm,
     metres,
     rows_of,
 )
-from minetrace.publish.figures.sheet import HEAD_MM, Sheet, foot_lines
+from minetrace.publish.figures.sheet import Head, Sheet, foot_lines
 from minetrace.publish.figures.style import (
     DOUBLE_MM,
     INK,
@@ -131,18 +131,19 @@ def _page(
     credit: str, width_mm: float,
 ) -> Figure:  # fmt: skip
     colours = tuple(palette(len(periods)))
-    keys: list[Key] = [cohort_key(periods, colours, min(110.0, width_mm - 2))]
+    keys: list[Key] = []
     views = [view for strip in strips for view in strip.views]
     if any(view.unlooked is not None and not view.unlooked.is_empty for view in views):
         keys.append(hatch_key())
-    rows = rows_of(keys, width_mm - 2)
+    rows = rows_of([*cohort_keys(periods, colours, keys, width_mm), *keys], width_mm - 2)
+    head = Head.of(title, headline, width_mm)
     lines, foot = foot_lines(credit, width_mm)
-    below = HEAD_MM + math.ceil(len(strips) / plan.across) * plan.tall_mm
+    below = head.height_mm + math.ceil(len(strips) / plan.across) * plan.tall_mm
     sheet = Sheet(width_mm, below + keys_height_mm(rows) + foot)
-    sheet.head(title, headline)
+    sheet.head(head)
     for i, strip in enumerate(strips):
         left = 1 + i % plan.across * (plan.strip_mm + BETWEEN_MM)
-        _strip(sheet, strip, plan, colours, left, HEAD_MM + i // plan.across * plan.tall_mm)
+        _strip(sheet, strip, plan, colours, left, head.height_mm + i // plan.across * plan.tall_mm)
     draw_keys(sheet, rows, below)
     sheet.foot(lines, below + keys_height_mm(rows))
     return sheet.figure
@@ -154,10 +155,10 @@ def _strip(
     chip = plan.chip_mm
     bar = _scale(sheet, strip.views[0].frame, chip, left + plan.strip_mm, top)
     room = plan.strip_mm - bar - 2
-    name = fitted(strip.site_id, 0.6 * room, TEXT_PT, "bold")
+    name = fitted(strip.site_id, room, TEXT_PT, "bold")
     sheet.text(left, top, name, size=TEXT_PT, weight="bold")
     begin = words_mm(name, TEXT_PT, "bold") + 1.8
-    facts = longest_that_fits(strip.facts, room - begin, SMALL_PT)
+    facts = longest_that_fits((*strip.facts, ""), max(room - begin, 0.0), SMALL_PT)
     sheet.text(left + begin, top + 0.35, facts, size=SMALL_PT, colour=MUTED)
     for i, (view, caption) in enumerate(zip(strip.views, strip.captions, strict=True)):
         x = left + i % plan.columns * (chip + GAP_MM)

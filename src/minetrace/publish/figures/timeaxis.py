@@ -48,16 +48,23 @@ class TimeAxis:
     def labels(self) -> tuple[list[tuple[float, str]], bool, float]:
         """Labels that do not overlap: their days and words, whether upright, and their height."""
         widest = max(width_mm(p.label, SMALL_PT) for p in self.periods)
-        level = self._spaced(widest + 1.2)
-        if 2 * len(level) >= len(self.periods):
-            return [(self.middle(p), p.label) for p in level], False, 3.0
-        stand = self._spaced(_UPRIGHT_STEP_MM)
+        for every in range(1, 6 if self._even else 2):
+            level = self.periods[::every]
+            if level == tuple(self._spaced(widest + 1.2, level)):
+                return [(self.middle(p), p.label) for p in level], False, 3.0
+        stand = self._spaced(_UPRIGHT_STEP_MM, self.periods)
         words = [(self.middle(p), fitted(p.label, LONGEST_MM, SMALL_PT)) for p in stand]
         return words, True, min(widest, LONGEST_MM) + 1.0
 
-    def _spaced(self, step_mm: float) -> list[Period]:
+    @property
+    def _even(self) -> bool:
+        """Periods of one length: every second or third label then says enough."""
+        days = [period.days for period in self.periods]
+        return max(days) <= 1.15 * min(days)
+
+    def _spaced(self, step_mm: float, periods: Sequence[Period]) -> list[Period]:
         kept: list[Period] = []
-        for period in self.periods:
+        for period in periods:
             apart = (self.middle(period) - self.middle(kept[-1])) * self.day_mm if kept else step_mm
             if apart >= step_mm:
                 kept.append(period)

@@ -18,7 +18,7 @@ from minetrace.publish.figures.furniture import (
     rows_of,
 )
 from minetrace.publish.figures.series import KIND
-from minetrace.publish.figures.sheet import HEAD_MM, Sheet, foot_lines
+from minetrace.publish.figures.sheet import Head, Sheet, foot_lines
 from minetrace.publish.figures.style import (
     BAR,
     DOUBLE_MM,
@@ -110,14 +110,16 @@ def _page(
     if any(math.isnan(ha) for course in courses for ha in course.hectares):
         keys.append(hatch_key())
     rows = rows_of(keys, width_mm - 2)
+    head = Head.of(title, headline, width_mm)
     lines, foot = foot_lines(credit, width_mm)
-    below = HEAD_MM + 3.0 + len(courses) * ROW_MM + label_mm + 2.0
+    below = head.height_mm + 3.0 + len(courses) * ROW_MM + label_mm + 2.0
     sheet = Sheet(width_mm, below + keys_height_mm(rows) + foot)
-    sheet.head(title, headline)
-    sheet.text(width_mm - 1, HEAD_MM, "last seen, ha", size=SMALL_PT, colour=MUTED, ha="right")
+    sheet.head(head)
+    sheet.text(width_mm - 1, head.height_mm, "last seen, ha", size=SMALL_PT, colour=MUTED,
+               ha="right")  # fmt: skip
     colours = palette(len(periods))
     for i, course in enumerate(courses):
-        top = HEAD_MM + 3.0 + i * ROW_MM
+        top = head.height_mm + 3.0 + i * ROW_MM
         axes = sheet.axes(left, top, wide, ROW_MM)
         time.draw(axes, labelled=i == len(courses) - 1)
         _row(axes, course, time, colours[course.cohort])

@@ -124,7 +124,8 @@ def _lines(
     if small.any():
         spots = shapely.centroid(shapes[small])
         axes.scatter(shapely.get_x(spots), shapely.get_y(spots), s=2.6 * line_pt**0.5,
-                     c=[colours[i] for i in cohort[small]], edgecolors=INK, linewidths=0.3,
+                     c=[colours[i] for i in cohort[small]], linewidths=0.3,
+                     edgecolors=[_casing(colours[i]) for i in cohort[small]],
                      alpha=alpha, zorder=4.2, rasterized=bool(small.sum() > 5000))  # fmt: skip
     return int(small.sum())
 

@@ -6,20 +6,22 @@ from collections.abc import Sequence
 
 from minetrace.publish.figures.style import MM_PER_PT
 
+HINTED = 1.04
+
 
 def width_mm(words: str, size_pt: float, weight: str = "normal") -> float:
-    """How wide a line of text is."""
+    """How wide a line of text is, with a little to spare: a screen's grid widens small letters."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
     font = FontProperties(size=size_pt, weight=weight)
     width, _, _ = text_to_path.get_text_width_height_descent(words or " ", font, ismath=False)
-    return float(width) * MM_PER_PT
+    return float(width) * MM_PER_PT * HINTED
 
 
 def fitted(words: str, room_mm: float, size_pt: float, weight: str = "normal") -> str:
     """The text, or its two ends with ``…`` between them where it is too long."""
-    if width_mm(words, size_pt, weight) <= room_mm:
+    if not words or width_mm(words, size_pt, weight) <= room_mm:
         return words
     for keep in range(len(words) - 1, 0, -1):
         head, tail = (keep + 1) // 2, keep // 2
