@@ -110,6 +110,7 @@ def _licence(text: str) -> str:
 def commands() -> str:
     """Every command's ``--help``, as the terminal shows it 80 columns wide."""
     import typer
+
     from minetrace.faces.cli import app
 
     return "\n".join(_helps(typer.main.get_command(app), None))
