@@ -90,7 +90,7 @@ def _is_image(shape: Sequence[int]) -> bool:
 
 
 def _network(archive: Archive, shape: tuple[int, ...]) -> tuple[bytes, Head]:
-    graph = Graph()
+    graph = Graph(exact=len(shape) == 1)
     given, x = _entry(graph, shape)
     outputs = translate(archive, graph, x)
     head = add_head(graph, outputs)

@@ -50,6 +50,8 @@ class Layer:
         return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
 
 
+FLOAT, DOUBLE = 1, 11  # ONNX' numbers of types
+
 Translate = Callable[[Graph, Layer, Sequence[Tensor]], Tensor]
 
 
@@ -176,6 +178,15 @@ def _pool_whole(kind: str) -> Translate:
     return translate
 
 
+def _product(graph: Graph, layer: Layer, x: str, kernel: Array) -> str:
+    """``x @ kernel + bias``, summed in float64 where the graph is to be exact."""
+    weights = _biased(graph, layer, kernel, kernel.shape[1])
+    if not graph.exact:
+        return graph.op("Gemm", [x, *weights])
+    wide = [graph.op("Cast", [name], to=DOUBLE) for name in (x, *weights)]
+    return graph.op("Cast", [graph.op("Gemm", wide)], to=FLOAT)
+
+
 def _dense(graph: Graph, layer: Layer, inputs: Sequence[Tensor]) -> Tensor:
     x, kernel = inputs[0], layer.weight("kernel")
     width = kernel.shape[1]
@@ -183,7 +194,7 @@ def _dense(graph: Graph, layer: Layer, inputs: Sequence[Tensor]) -> Tensor:
         parts = _biased(graph, layer, kernel.T[:, :, None, None], width)
         out = graph.op("Conv", [x.name, *parts], kernel_shape=[1, 1])
     else:
-        out = graph.op("Gemm", [x.name, *_biased(graph, layer, kernel, width)])
+        out = _product(graph, layer, x.name, kernel)
     made = Tensor(out, (*x.shape[:-1], width))
     return activate(graph, made, layer.config.get("activation"), layer.name)
 
