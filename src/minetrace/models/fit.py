@@ -34,6 +34,7 @@ class Recipe:
         decay: weight decay.
         smoothing: how far labels are drawn towards one half, for wrong labels among them.
         memory: of the running mean of the weights, per step.
+        widths: channels of the network's convolutions.
     """
 
     augmentation: Augmentation
@@ -43,6 +44,7 @@ class Recipe:
     decay: float = 2e-2
     smoothing: float = 0.05
     memory: float = 0.99
+    widths: tuple[int, int, int, int] = (32, 48, 64, 64)
 
 
 def fit(
@@ -62,7 +64,7 @@ def fit(
     draw = torch.Generator().manual_seed(seed)
     chips, odds = torch.from_numpy(pixels), torch.from_numpy(weight)
     wanted = torch.from_numpy(label).float() * (1 - recipe.smoothing) + recipe.smoothing / 2
-    net = PatchNet(pixels.shape[1]).train()
+    net = PatchNet(pixels.shape[1], recipe.widths).train()
     optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=recipe.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.rate, total_steps=recipe.steps, pct_start=0.2
