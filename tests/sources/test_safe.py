@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -244,6 +245,23 @@ def test_a_scene_counts_once_in_its_newest_processing(tmp_path: Path) -> None:
     other = replace(first, tile="19LDF")
     write_safe(tmp_path, other)
     assert len(FileSource(FileOptions(tmp_path)).scenes()) == 2
+
+
+def test_every_granule_of_an_old_product_is_a_scene(tmp_path: Path) -> None:
+    safe = Safe(style="long", level="L1C", baseline="02.04", day=date(2016, 7, 1))
+    root = write_safe(tmp_path, safe)
+    first = next((root / "GRANULE").iterdir())
+    shutil.copytree(first, first.with_name(first.name.replace("T19LCF", "T19LDF")))
+    scenes = FileSource(FileOptions(tmp_path, mask=BARE)).scenes()
+    assert [scene.id for scene in scenes] == [f"{safe.name}_T19LCF", f"{safe.name}_T19LDF"]
+
+
+def test_copies_that_another_system_leaves_are_no_files(tmp_path: Path) -> None:
+    root = write_safe(tmp_path, Safe())
+    for file in [*root.glob("*.xml"), *root.glob("**/*_B04_10m.jp2")]:
+        file.with_name(f"._{file.name}").write_bytes(b"resource fork")
+    for path in (root, pack(root, "zip"), pack(root, "tar")):
+        assert "red" in FileSource(FileOptions(path)).bands
 
 
 def test_levels_do_not_mix(tmp_path: Path) -> None:

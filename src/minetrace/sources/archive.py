@@ -95,8 +95,8 @@ def list_files(path: Path, *, deep: bool = True) -> Archive:
     """
     try:
         if not is_archive(path):
-            return Archive(path, tuple(sorted(_in_folder(path, deep))))
-        if path.suffix.lower() == ".zip":
+            names = _in_folder(path, deep)
+        elif path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as packed:
                 names = [one.filename for one in packed.infolist() if not one.is_dir()]
         else:
@@ -104,12 +104,17 @@ def list_files(path: Path, *, deep: bool = True) -> Archive:
                 spans = {
                     one.name.removeprefix("./"): (one.offset_data, one.size)
                     for one in tarball
-                    if one.isfile()
+                    if one.isfile() and not _is_hidden(one.name)
                 }
             return Archive(path, tuple(sorted(spans)), spans)
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError) as error:
         raise _damaged(path, error) from error
-    return Archive(path, tuple(sorted(names)))
+    return Archive(path, tuple(sorted(name for name in names if not _is_hidden(name))))
+
+
+def _is_hidden(name: str) -> bool:
+    """True for what another system leaves beside files, such as ``._`` copies."""
+    return name.rpartition("/")[2].startswith(".")
 
 
 def _in_folder(path: Path, deep: bool) -> list[str]:

@@ -15,7 +15,7 @@ from minetrace.sources.archive import Archive
 from minetrace.sources.product import Product
 from minetrace.sources.radiometry_gate import PRODUCT, BandFacts, SceneFacts
 
-METADATA = re.compile(r"(?:^|/)([^/]+)_MTL\.txt$", re.IGNORECASE)
+METADATA = re.compile(r"(?:^|/)([^/.][^/]*)_MTL\.txt$", re.IGNORECASE)
 
 _PAIR = re.compile(r"^\s*(\w+)\s*=\s*\"?(.*?)\"?\s*$")
 _BAND = re.compile(r"_((?:SR_|ST_)?B\d{1,2})\.TIFF?$", re.IGNORECASE)

@@ -189,7 +189,7 @@ def _product(archive: Archive, root: str, granule: str, metadata: _Metadata) -> 
         kind=f"Sentinel-2 {metadata.level}",
         archive=archive,
         day=_day(metadata),
-        same=(metadata.platform, metadata.start, tile, metadata.level),
+        same=(metadata.platform, metadata.start[:19], tile, metadata.level),
         rank=(metadata.baseline, metadata.made, archive.is_folder),
         version=f"baseline {metadata.baseline}",
         level="toa" if metadata.level == "L1C" else "boa",
