@@ -94,9 +94,9 @@ def _ask(search: Search, client: HttpClient, sign: Signer | None) -> Iterator[di
     root = _read_root(search.url, io)
     kind = root.get("type")
     if kind == "FeatureCollection":
-        yield from root.get("features", ())
+        yield from (_with_places(item, search.url) for item in root.get("features", ()))
     elif kind == "Feature":
-        yield root
+        yield _with_places(root, search.url)
     elif any(link.get("rel") == "search" for link in root.get("links", ())):
         yield from _ask_api(search, io)
     else:

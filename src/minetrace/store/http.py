@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import random
 import threading
@@ -216,8 +217,24 @@ def _proxy(url: str) -> str | None:
     return getproxies().get(parts.scheme)
 
 
+class _WithoutQueries(logging.Filter):
+    """Cuts the query, where secrets are, from addresses that urllib3 logs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                one.partition("?")[0] if isinstance(one, str) else one for one in record.args
+            )
+        return True
+
+
+_quiet = _WithoutQueries()
+
+
 @lru_cache(maxsize=4)
 def _pool(proxy: str | None) -> urllib3.PoolManager:
+    for name in ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.poolmanager"):
+        logging.getLogger(name).addFilter(_quiet)  # added once, however often it is asked for
     if proxy:
         return urllib3.ProxyManager(proxy, num_pools=16, maxsize=64)
     return urllib3.PoolManager(num_pools=16, maxsize=64)
@@ -235,10 +252,17 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it wraps."""
+    yield error
+    for inner in (getattr(error, "reason", None), error.__cause__, *error.args):
+        if isinstance(inner, BaseException):
+            yield from _chain(inner)
+
+
 def _in_words(error: HTTPError) -> str:
     """What went wrong, without the library's text, which holds the whole address."""
-    reason = getattr(error, "reason", None)
-    names = {type(one).__name__ for one in (error, reason, *error.args, error.__cause__) if one}
+    names = {type(one).__name__ for one in _chain(error)}
     if names & {"ReadTimeoutError", "TimeoutError"}:
         return "timed out"
     if "ConnectTimeoutError" in names:

@@ -67,7 +67,7 @@ def write_catalog(
         folder: gets ``items/`` and ``data/``; may hold some already.
         shots: the scenes.
         style: whose metadata the items imitate.
-        tree: ``data``, ``signed`` or ``s3/BUCKET``: the part of the server that the items name.
+        tree: ``data``, ``signed`` or ``s3``: the part of the server that the items name.
         block_px: side of the COGs' inner tiles.
         root: what addresses begin with; the server fills in its own.
 

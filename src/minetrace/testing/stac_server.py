@@ -39,7 +39,7 @@ class Fault:
         match: regular expression that the path must hold.
         times: how many requests it hits; it is used up then.
         method: of the requests, or None for any.
-        from_byte: hits only ranges that start there or later.
+        from_byte: hits only ranges that start there or later; -1 for any request.
     """
 
     kind: FaultKind
@@ -49,7 +49,7 @@ class Fault:
     seconds: float = 5.0
     retry_after_s: float | None = None
     method: str | None = None
-    from_byte: int = 0
+    from_byte: int = -1
 
 
 @dataclass
@@ -76,7 +76,7 @@ class StacServer:
 
     Paths: ``/`` and ``/search`` (STAC API), ``/static/catalog.json`` (the same as files),
     ``/data/...`` (assets), ``/signed/...`` (assets that need a token from ``/sas/token/NAME``),
-    ``/s3/BUCKET/...`` (assets that need an AWS signature).
+    ``/s3/...`` (assets that need an AWS signature).
 
     Args:
         folder: holds ``items/*.json`` and ``data/``.
@@ -262,7 +262,6 @@ class _Handler(BaseHTTPRequestHandler):
             if "AWS4-HMAC-SHA256" not in (self.headers.get("Authorization") or ""):
                 self._send(403, b"<Error>AccessDenied</Error>")
                 return
-            name = name.split("/", 1)[1]
         file = self.owner.folder / "data" / name
         if not file.is_file():
             self._send(404, b"<Error>NoSuchKey</Error>")
