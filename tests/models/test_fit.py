@@ -15,7 +15,7 @@ from minetrace.models.fit import Recipe, fit
 from minetrace.models.patch_net import PatchNet, logits_of
 
 AIR = Augmentation(air=(0.07, 0.11, 0.21), hole=(0.2, 0.25, 0.3))
-QUICK = Recipe(AIR, steps=12, batch=16, rate=1e-2, widths=(8, 8, 8, 8))
+QUICK = Recipe(AIR, steps=40, batch=16, rate=1e-2, memory=0.8, widths=(16, 16, 16, 16))
 
 
 def made_chips(n: int) -> tuple[np.ndarray, np.ndarray]:
