@@ -9,7 +9,7 @@ from importlib.metadata import version
 import typer
 
 from minetrace.errors import MinetraceError
-from minetrace.faces.cli import demo, init, models, plan, plot, run, status
+from minetrace.faces.cli import demo, init, models, plan, plot, run, sources, status
 
 MANUAL = """\
 Maps of mining through time: point it at a region and some years, and get mine outlines that keep
@@ -26,6 +26,7 @@ First steps:
 \b
   minetrace demo              see it work on a made-up country, offline
   minetrace init study.yaml   write a study to edit: region, years, imagery
+  minetrace sources           catalogs of imagery that are known by name
   minetrace plan study.yaml   what it would take: scenes, blind ground, time
   minetrace run study.yaml    walk the whole way
   minetrace status runs/NAME  how far a run is, and what failed
@@ -54,7 +55,7 @@ def _options(
         raise typer.Exit
 
 
-for command in (demo, init, plan, run, status, plot):
+for command in (demo, init, sources, plan, run, status, plot):
     app.command(command.__name__.rpartition(".")[2])(command.command)
 app.add_typer(models.app, name="models")
 
