@@ -33,7 +33,7 @@ class RegionStudy(Closed):
     """Where: one of a file of polygons, a folder of such files, or a box."""
 
     file: FilePath | None = Field(None, description="polygons: GeoJSON, GeoPackage, Shapefile …")
-    folder: FilePath | None = Field(None, description="a folder of such files, one region each")
+    folder: FilePath | None = Field(None, description="a folder of such files, together")
     bbox: tuple[float, float, float, float] | None = Field(
         None, description="[west, south, east, north] in degrees"
     )
@@ -48,9 +48,9 @@ class RegionStudy(Closed):
 class PeriodStudy(Closed):
     """Any window of days; ``end`` is the first day after it."""
 
-    label: str
-    start: date
-    end: date
+    label: str = Field(description="a-z, 0-9 and -, because it becomes a file name")
+    start: date = Field(description="the first day")
+    end: date = Field(description="the first day after it")
 
     def period(self) -> Period:
         """The noun that the rooms take."""
@@ -71,15 +71,17 @@ class GridStudy(Closed):
 class CompositeStudy(Closed):
     """How many looks become one picture."""
 
-    method: Literal["median", "clearest"] = "median"
-    min_looks: int = Field(1, ge=1)
+    method: Literal["median", "clearest"] = Field(
+        "median", description="of all clear looks, or the one clearest date of each block"
+    )
+    min_looks: int = Field(1, ge=1, description="clear looks that a pixel needs to be valid")
 
 
 class ModelStudy(Closed):
     """What finds mines: a name (``spectral`` needs no file), or a folder or zip."""
 
-    name: str | None = None
-    path: FilePath | None = None
+    name: str | None = Field(None, description="see 'minetrace models list'")
+    path: FilePath | None = Field(None, description="of a model folder or zip")
     tta: bool = Field(False, description="average over flips and quarter turns")
     statistics: tuple[Literal["min", "median", "std", "count"], ...] = Field(
         (), description="further bands over the windows of a patch model"
@@ -102,9 +104,11 @@ class VectorStudy(Closed):
         None, gt=0, lt=1, description="hysteresis: keep what reaches this somewhere"
     )
     sieve_px: int = Field(6, ge=0, description="drop specks and fill pinholes below this")
-    fill_holes_ha: float = Field(0.0, ge=0)
-    min_ha: float = Field(0.3, ge=0)
-    simplify_m: float = Field(0.0, ge=0)
+    fill_holes_ha: float = Field(0.0, ge=0, description="fill holes smaller than this")
+    min_ha: float = Field(0.3, ge=0, description="drop smaller outlines")
+    simplify_m: float = Field(
+        0.0, ge=0, description="how far a simplified edge may lie from the pixels'"
+    )
 
 
 class PanelStudy(Closed):
@@ -117,7 +121,7 @@ class PanelStudy(Closed):
 class PublishStudy(Closed):
     """What is handed on."""
 
-    title: str | None = None
+    title: str | None = Field(None, description="of the map and the data card; default: the name")
     picture_px: int = Field(1600, ge=64, le=8192, description="longest side of a map picture")
 
 

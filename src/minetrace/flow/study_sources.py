@@ -52,8 +52,8 @@ class BandStudy(Closed):
 
     name: str | None = Field(None, description="the band's description in the files")
     index: int | None = Field(None, ge=1, description="or its position, from 1")
-    scale: float | None = None
-    offset: float | None = None
+    scale: float | None = Field(None, description="default: the source's, or the file's tags")
+    offset: float | None = Field(None, description="likewise")
 
 
 class DateStudy(Closed):
@@ -68,7 +68,9 @@ class DateStudy(Closed):
 class MaskStudy(Closed):
     """Which pixels are clear."""
 
-    kind: Literal["none", "scl", "qa_pixel", "classi", "band", "alpha"] = "none"
+    kind: Literal["none", "scl", "qa_pixel", "classi", "band", "alpha"] = Field(
+        "none", description="scene classes, quality bits, a product's own, any band, an alpha band"
+    )
     band: str | int | None = Field(None, description="name or position of the mask band")
     keep: tuple[int, ...] | None = Field(None, description="values (scl, band) that are clear")
     drop: tuple[int, ...] | None = Field(None, description="values, or qa_pixel bits, that are not")
@@ -89,7 +91,7 @@ def _spell_bands(value: Any) -> Any:
 class SourceStudy(Closed):
     """Where pixels come from."""
 
-    kind: Literal["files"] = "files"
+    kind: Literal["files"] = Field("files", description="files on a disk")
     path: FilePaths = Field(
         description="a folder of GeoTIFFs, .SAFE or Landsat products, a file, a pattern, or a list"
     )
@@ -97,12 +99,14 @@ class SourceStudy(Closed):
         None, description="common name: {name | index, scale, offset}; default: descriptions"
     )
     scale: float | None = Field(None, description="for all bands without one of their own")
-    offset: float | None = None
+    offset: float | None = Field(None, description="added to number * scale")
     date: DateStudy | None = None
     mask: MaskStudy | None = Field(
         None, description="default: a band described SCL or QA_PIXEL, grown by a pixel of its own"
     )
-    nodata: float | None = None
+    nodata: float | None = Field(
+        None, description="the number that means nothing was seen; default: by the metadata"
+    )
     licence: str = Field("", description="said in the data card")
     attribution: str = Field("", description="said in the data card and on the map")
 
@@ -117,31 +121,33 @@ def _catalog_url(value: Any, info: ValidationInfo) -> Any:
 class AccessStudy(Closed):
     """How a catalog's files are opened; secrets are named here, never given."""
 
-    kind: Literal["open", "sas", "s3", "bearer"] = "open"
+    kind: Literal["open", "sas", "s3", "bearer"] = Field(
+        "open", description="freely, by signed addresses, by S3 keys, or by a token"
+    )
     url: str = Field("", description="of the token service (sas) or the endpoint (s3)")
     hosts: tuple[str, ...] = Field((), description="endings of the hosts it is for; default: all")
     key_env: str = Field("", description="environment variable of the S3 key")
     secret_env: str = Field("", description="and of its secret")
     token_env: str = Field("", description="environment variable of the token")
-    region: str = "us-east-1"
-    requester_pays: bool = False
+    region: str = Field("us-east-1", description="of the bucket")
+    requester_pays: bool = Field(False, description="who reads pays for the traffic")
 
 
 class RequestStudy(Closed):
     """How patient and how modest we are with servers."""
 
     per_host: int = Field(8, ge=1, le=64, description="requests at one host at a time")
-    attempts: int = Field(6, ge=1, le=20)
+    attempts: int = Field(6, ge=1, le=20, description="before a read has failed")
     backoff_s: float = Field(0.5, ge=0, description="first wait; each further one up to twice it")
-    longest_wait_s: float = Field(60.0, ge=0)
-    connect_s: float = Field(10.0, gt=0)
+    longest_wait_s: float = Field(60.0, ge=0, description="between two attempts")
+    connect_s: float = Field(10.0, gt=0, description="until a server has answered the call")
     read_s: float = Field(30.0, gt=0, description="how long a server may be silent")
 
 
 class StacStudy(Closed):
     """A STAC catalog: one that is known by name (profile), or any other (url)."""
 
-    kind: Literal["stac"]
+    kind: Literal["stac"] = Field(description="scenes of a catalog")
     profile: str | None = Field(None, description="see 'minetrace sources'")
     url: Annotated[str | None, BeforeValidator(_catalog_url)] = Field(
         None, description="of an API, a static catalog, a collection or an item; or a path"
@@ -151,9 +157,11 @@ class StacStudy(Closed):
         None, description="common name: {scale, offset}; default: all that are known"
     )
     scale: float | None = Field(None, description="default: by the catalog's metadata")
-    offset: float | None = None
+    offset: float | None = Field(None, description="added to number * scale")
     mask: MaskStudy | None = Field(None, description="default: the item's SCL or QA_PIXEL, grown")
-    nodata: float | None = None
+    nodata: float | None = Field(
+        None, description="the number that means nothing was seen; default: by the metadata"
+    )
     max_cloud: float | None = Field(None, ge=0, le=1, description="over the region, by its mask")
     max_scene_cloud: float | None = Field(None, ge=0, le=1, description="by the catalog's word")
     access: AccessStudy | None = Field(None, description="default: the profile's")
