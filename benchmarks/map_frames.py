@@ -4,7 +4,8 @@
 
 Writes the map of a made-up panel, opens it from disk, pans, zooms and moves the slider, and reports
 the time between frames, beside the same page with a panel of one site: where there is no graphics
-card the browser draws with the processor, and that part is not ours. A folder given with --out is
+card the browser draws with the processor, and that part is not ours. What the page's own thread
+does in a frame is told apart. A folder given with --out is
 kept, and its tiles are used again. Needs Chromium and playwright.
 """
 
@@ -37,7 +38,13 @@ METRES_PER_DEGREE = 111_320.0
 
 # Times of frames while something is done; the last of each is waited for.
 WATCH = """async ([what, seconds]) => {
-  const map = minetrace.map, times = [];
+  const map = minetrace.map, times = [], work = [], render = map._render;
+  map._render = function (...told) {
+    const began = performance.now();
+    const answer = render.apply(this, told);
+    work.push(performance.now() - began);
+    return answer;
+  };
   let last = performance.now(), on = true;
   const tick = (now) => {
     times.push(now - last);
@@ -57,7 +64,8 @@ WATCH = """async ([what, seconds]) => {
     if (what === "slider") { minetrace.setPeriod(labels[i % labels.length]); await rest(350); }
   }
   on = false;
-  return times.slice(1);
+  map._render = render;
+  return [times.slice(1), work];
 }"""
 
 
@@ -136,10 +144,11 @@ def frames(index: Path, places: dict[str, str], seconds: float) -> dict[str, Any
         with opened(index, at) as (page, open_s):
             found[f"{name}: open"] = f"{open_s:.2f} s"
             for what in ("pan", "zoom", "slider"):
-                times = np.array(page.evaluate(WATCH, [what, seconds]))
+                times, work = map(np.array, page.evaluate(WATCH, [what, seconds]))
                 found[f"{name}: {what}"] = (
                     f"median {np.median(times):5.1f} ms, p95 {np.percentile(times, 95):6.1f} ms, "
-                    f"longest {times.max():6.0f} ms, {len(times)} frames"
+                    f"longest {times.max():6.0f} ms, {len(times)} frames; in the page's own thread "
+                    f"median {np.median(work):4.1f} ms, p95 {np.percentile(work, 95):5.1f} ms"
                 )
     return found
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +17,8 @@ import geopandas as gpd
 import numpy as np
 import pytest
 from fake_run import BLIND, NASTY, YEARS, decoded, write_fake
+
+from minetrace.publish.geopackage import write_geopackage
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,7 @@ class Visit:
 
     def __init__(self, browser: Any, url: str, **context: Any) -> None:
         self.context = browser.new_context(
-            **{"viewport": {"width": 1200, "height": 800}, **context}
+            **{"viewport": {"width": 1000, "height": 680}, **context}
         )
         self.page = self.context.new_page()
         self.trouble: list[str] = []
@@ -55,6 +59,54 @@ class Visit:
 
     def __exit__(self, *_: object) -> None:
         self.context.close()
+
+
+class Host(SimpleHTTPRequestHandler):
+    """A static host; the usual one of Python does not know ranges."""
+
+    def log_message(self, *_: object) -> None: ...
+
+
+class RangeHost(Host):
+    """Answers with the bytes that were asked for."""
+
+    def do_GET(self) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("range", ""))
+        if asked is None:
+            return super().do_GET()
+        content = Path(self.translate_path(self.path)).read_bytes()
+        piece = content[int(asked[1]) : int(asked[2]) + 1]
+        self.send_response(206)
+        self.send_header("Content-Length", str(len(piece)))
+        self.end_headers()
+        self.wfile.write(piece)
+        return None
+
+
+@contextmanager
+def home_of(folder: Path, ranges: bool | None) -> Iterator[str]:
+    """The address of the page: on a host with or without ranges, or (None) on the disk."""
+    if ranges is None:
+        yield (folder / "index.html").as_uri()
+        return
+    handler = partial(RangeHost if ranges else Host, directory=str(folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def tiled(tmp_path_factory: pytest.TempPathFactory, panel: gpd.GeoDataFrame) -> Path:
+    """The same run as ``written``, told as a large one."""
+    folder = tmp_path_factory.mktemp("tiled") / "map"
+    write_fake(folder, panel, side=64, title="Tiled", embed_vertices=0)
+    return folder
 
 
 @pytest.mark.browser
@@ -170,21 +222,190 @@ def test_a_click_on_a_mine_shows_its_history(
 
 
 @pytest.mark.browser
+def test_two_periods_lie_side_by_side_and_the_link_says_so(written: Path, browser: Any) -> None:
+    link = (written / "index.html").as_uri() + "#period=2024&before=2019&split=0.40"
+    with Visit(browser, link, reduced_motion="reduce") as visit:
+        page = visit.page
+        assert visit.state()["before"] == "2019"
+        assert page.locator("#before").input_value() == "0"
+        assert page.locator(".swipe-after").inner_text() == "2024"
+        divider = page.locator("#divider")
+        assert divider.get_attribute("aria-valuenow") == "40"
+        divider.focus()
+        page.keyboard.press("ArrowRight")
+        assert divider.get_attribute("aria-valuenow") == "42"
+        page.keyboard.press("End")
+        left = shown(page)
+        page.keyboard.press("Home")
+        right = shown(page)
+        assert np.abs(left.astype(int) - right).mean() > 1
+        box = divider.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2 + 4, box["y"] + 300)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 500, box["y"] + 300)
+        page.mouse.up()
+        assert visit.state()["split"] > 0.4
+        assert f"split={visit.state()['split']:.2f}" in page.url
+        page.locator("#before").select_option(label="2022")
+        assert "2022 was not looked at" in page.locator("#notice").inner_text()
+        page.locator("#compare").click()
+        assert visit.state()["before"] is None
+        assert "before=" not in page.url
+        assert visit.trouble == []
+
+
+def shown(page: Any) -> np.ndarray:
+    """A part of the map, once nothing is left to draw."""
+    page.evaluate("minetrace.settled()")
+    frame = page.locator("#map").bounding_box()
+    part = {"x": frame["x"] + 200, "y": frame["y"] + 150, "width": 300, "height": 300}
+    return decoded(page.screenshot(clip=part))[:3]
+
+
+@pytest.mark.browser
+def test_search_finds_names_periods_the_largest_and_places_in_a_large_run_on_disk(
+    tiled: Path, panel: gpd.GeoDataFrame, browser: Any
+) -> None:
+    with Visit(browser, (tiled / "index.html").as_uri(), reduced_motion="reduce") as visit:
+        page, find = visit.page, visit.page.locator("#find")
+        options = page.locator("#found [role=option]")
+        find.fill("2021")
+        options.first.wait_for()
+        begun = panel[panel.first_period == "2021"]
+        assert f"First seen in 2021: {begun.site_id.nunique()} site" in page.inner_text("#found")
+        name = str(panel.site_id.iloc[-1])
+        find.fill(name)
+        page.locator(f"#found [role=option]:has-text('{name}')").wait_for()
+        find.press("Enter")
+        page.locator("#site-name").wait_for()
+        assert visit.state()["site"] == name
+        assert page.evaluate("document.activeElement.id") == "site-name"
+        page.locator(".back").click()
+        find.fill("largest")
+        options.first.wait_for()
+        largest = panel[panel.period == "2024"].set_index("site_id").area_ha.idxmax()
+        assert options.first.inner_text().startswith(largest)
+        find.fill("12.81 S, 69.99 W")
+        options.first.wait_for()
+        find.press("Enter")
+        page.evaluate("minetrace.settled()")
+        centre = page.evaluate("minetrace.map.getCenter().toArray()")
+        assert centre == pytest.approx([-69.99, -12.81], abs=1e-6)
+        find.fill("<b>none</b>")
+        page.locator("#found:has-text('Nothing found')").wait_for()
+        assert visit.trouble == []
+
+
+@pytest.mark.browser
+def test_figures_are_those_of_the_geopackage_and_can_be_taken_home(
+    tmp_path: Path, panel: gpd.GeoDataFrame, browser: Any
+) -> None:
+    write_geopackage(tmp_path / "panel.gpkg", panel)
+    index = write_fake(
+        tmp_path / "map", panel, side=64, title="Home", downloads=[tmp_path / "panel.gpkg"]
+    )
+    truth = gpd.read_file(tmp_path / "panel.gpkg", layer="panel")
+    by_period = truth.groupby("period").area_ha.sum()
+    with Visit(browser, index.as_uri(), accept_downloads=True) as visit:
+        page = visit.page
+        for year in YEARS:
+            page.locator("#slider").fill(str(YEARS.index(year)))
+            if year != BLIND:
+                value = page.locator(".now [data-hectares]").get_attribute("data-hectares")
+                assert float(value) == pytest.approx(by_period[str(year)], abs=1e-5)
+        assert "2024" in page.inner_text("#announce")
+        page.locator(".as-table summary").click()
+        cells = page.locator(f".as-table tr[data-period='{BLIND}'] td")
+        assert cells.first.inner_text() == "not looked"
+        page.locator("#files-block summary").click()
+        link = page.locator("#files a")
+        assert link.get_attribute("href") == "../panel.gpkg"
+        with page.expect_download() as started:
+            page.locator("[data-file='This period’s outlines']").click()
+        taken = gpd.read_file(started.value.path())
+        here = truth[(truth.period == "2024") & truth.geometry.notna()]
+        assert len(taken) == len(here)
+        assert taken.area_ha.sum() == pytest.approx(by_period["2024"], abs=1e-4)
+        assert set(taken.interval) == {"mapped, no interval"}
+        with page.expect_download() as started:
+            page.locator("[data-file='This view']").click()
+        picture = decoded(started.value.path().read_bytes())
+        assert picture.shape[2] > 600
+        assert picture[:3, 200:-100, 100:-100].std() > 10
+        assert visit.trouble == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("ranges", [True, False], ids=["ranges", "no-ranges"])
+def test_tiles_open_from_hosts_with_and_without_ranges(
+    ranges: bool, tiled: Path, panel: gpd.GeoDataFrame, browser: Any
+) -> None:
+    with home_of(tiled, ranges) as home:
+        site = panel[panel.period == "2024"].set_index("site_id").area_ha.idxmax()
+        centre = panel.set_index(["site_id", "period"]).geometry[site, "2024"].centroid
+        link = f"{home}#at=14.00/{centre.y:.5f}/{centre.x:.5f}"
+        with Visit(browser, link) as visit:
+            page = visit.page
+            frame = page.locator("#map").bounding_box()
+            page.mouse.click(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+            page.locator("#site .year").first.wait_for(timeout=5000)
+            assert visit.state()["site"] == site
+            for year in (2024, 2019):
+                truth = panel[(panel.site_id == site) & (panel.period == str(year))].area_ha
+                row = page.locator(f"#site .year[data-period='{year}'] [data-hectares]")
+                value = float(row.get_attribute("data-hectares"))
+                assert value == pytest.approx(float(truth.iloc[0]), abs=1e-5)
+            page.evaluate("minetrace.setPeriod('2022')")
+            page.evaluate("minetrace.settled()")
+            drawn = page.evaluate(
+                "minetrace.map.queryRenderedFeatures({layers: ['hatch@3']}).length"
+            )
+            assert drawn > 0
+            asked = [url for url in visit.requests if not url.startswith(("data:", "blob:"))]
+            assert all(url.startswith(home.rsplit("/", 1)[0]) for url in asked)
+            assert any("panel-pmtiles" in url for url in asked) is not ranges
+            assert visit.trouble == []
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_in_light_or_dark(written: Path, browser: Any) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="no axe: pip install axe-playwright-python"
+    )
+    with Visit(browser, (written / "index.html").as_uri(), color_scheme="light") as visit:
+        page = visit.page
+
+        def check(theme: str) -> None:
+            assert page.evaluate("document.documentElement.dataset.theme") == theme
+            told = axe.Axe().run(page, options={"preload": False}).response
+            assert [(v["id"], v["nodes"][0]["html"]) for v in told["violations"]] == []
+            assert len(told["passes"]) > 20
+
+        page.locator(".as-table summary").click()
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        check("light")
+        page.locator("#theme").click()
+        page.evaluate("minetrace.compare('2019')")
+        page.locator("#find").focus()
+        page.locator("#found [role=option]").first.wait_for()
+        check("dark")
+        page.locator("#find").press("Enter")
+        page.locator("#site-name").wait_for()
+        check("dark")
+        assert visit.trouble == []
+
+
+@pytest.mark.browser
 def test_a_link_leads_back_to_the_same_view_on_a_phone_from_a_static_host(
     written: Path, panel: gpd.GeoDataFrame, browser: Any
 ) -> None:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(written)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with home_of(written, False) as home:
         site = panel.site_id.iloc[0]
-        home = f"http://127.0.0.1:{server.server_port}/"
         link = f"{home}#period=2021&site={site}&at=12.50/-12.81000/-70.00000"
         with Visit(browser, link, viewport={"width": 390, "height": 800}) as visit:
-            assert visit.state() == {"period": "2021", "site": site, "playing": False}
+            assert visit.state() == {
+                "period": "2021", "before": None, "split": 0.5, "site": site, "playing": False
+            }  # fmt: skip
             zoom = visit.page.evaluate("minetrace.map.getZoom()")
             assert zoom == pytest.approx(12.5)
             wider = visit.page.evaluate("document.documentElement.scrollWidth")
@@ -193,7 +414,3 @@ def test_a_link_leads_back_to_the_same_view_on_a_phone_from_a_static_host(
                 url for url in visit.requests if url.startswith(home)
             }
             assert visit.trouble == []
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
