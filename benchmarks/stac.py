@@ -1,0 +1,154 @@
+"""How reading from a catalog overlaps with computing, and how many bytes it costs.
+
+    python benchmarks/stac.py [--latency-ms 50] [--dates 12] [--side 2048]
+
+A catalog of made-up scenes is served on this machine with a latency. Three runs of the same
+composite in one process: reading alone, computing alone (from memory), and both as a run does them.
+A median takes much less time than its reading, so it is made so often that the two take as long:
+the hardest case for doing both at once.
+Bars: wall <= 1.2 x the larger of the two alone; bytes <= 1.3 x the blocks that the region touches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+import time
+from collections import deque
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from pyproj import Transformer
+from shapely.geometry import box
+
+from minetrace.composites.methods import begin
+from minetrace.core.grid import Grid, Rect
+from minetrace.core.raster import Raster
+from minetrace.flow.ahead import in_order
+from minetrace.sources.masks import dilate
+from minetrace.sources.stac import Quest, StacOptions, StacSource
+from minetrace.store.tiff import parse
+from minetrace.testing.stac_catalog import Shot, write_catalog
+from minetrace.testing.stac_server import StacServer
+
+BANDS = ("blue", "green", "red", "nir", "swir16", "swir22")
+CORNER = (345_010.0, 8_590_030.0)  # on the pixels of the lattice, but not on its blocks
+UTM = "EPSG:32719"
+
+
+def shots(dates: int, side: int) -> list[Shot]:
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[0:side, 0:side]
+    wave = 1500 + 500 * np.sin(x / 40) + 400 * np.cos(y / 31)
+    made = []
+    for number in range(dates):
+        bands: dict[str, Any] = {
+            band: (wave * (1 + i / 6) + rng.normal(0, 40, wave.shape)).astype(np.uint16)
+            for i, band in enumerate(BANDS)
+        }
+        clouds = np.zeros((side, side), bool)
+        for row, col in rng.integers(0, side, (12, 2)):
+            clouds[row : row + side // 12, col : col + side // 9] = True
+        bands["scl"] = np.where(dilate(clouds, 3), 9, 5).astype(np.uint8)
+        day = date(2023, 1, 5) + timedelta(days=5 * number)
+        affine = Affine(10, 0, CORNER[0], 0, -10, CORNER[1])
+        made.append(Shot(f"S2A_19LCH_{day:%Y%m%d}_0_L2A", day, bands, affine, UTM, {}))
+    return made
+
+
+def compose(
+    source: Any, rect: Rect, grid: Grid, at_once: int, work: int, *, pixels: Any = None
+) -> float:
+    """Seconds to read (unless pixels are given) and reduce every scene, strip by strip."""
+    began = time.perf_counter()
+    strips = [Rect(row, rect.col, min(256, rect.row_stop - row), rect.width)
+              for row in range(rect.row, rect.row_stop, 256)]  # fmt: skip
+    scenes = source.scenes()
+    jobs = [partial(source.read, scene, BANDS, grid, strip) for strip in strips for scene in scenes]
+    looks = iter(pixels) if pixels is not None else in_order(jobs, at_once)
+    for strip in strips:
+        composite = begin("median", 1)
+        for scene in scenes:
+            composite.feed((scene.day - date(2023, 1, 1)).days, next(looks))
+        for _ in range(work):
+            composite.result(BANDS, grid.geobox(strip))
+    return time.perf_counter() - began
+
+
+def read_all(source: Any, rect: Rect, grid: Grid, at_once: int) -> tuple[float, list[Raster]]:
+    began = time.perf_counter()
+    strips = [Rect(row, rect.col, min(256, rect.row_stop - row), rect.width)
+              for row in range(rect.row, rect.row_stop, 256)]  # fmt: skip
+    jobs = [partial(source.read, scene, BANDS, grid, strip)
+            for strip in strips for scene in source.scenes()]  # fmt: skip
+    looks: deque[Raster] = deque(in_order(jobs, at_once))
+    return time.perf_counter() - began, list(looks)
+
+
+def touched_bytes(folder: Path, rect: Rect, grid: Grid) -> int:
+    """Bytes of the blocks under a rectangle, over all files."""
+    total = 0
+    row, col = round(rect.row - (-CORNER[1] / 10)), round(rect.col - CORNER[0] / 10)
+    for path in (folder / "data").rglob("*.tif"):
+        content = path.read_bytes()
+        layout = parse(lambda offset, length, content=content: content[offset : offset + length])
+        inside = Rect(row, col, *rect.shape) & Rect(0, 0, layout.height, layout.width)
+        numbers = layout.blocks(inside.row, inside.col, inside.height, inside.width)
+        total += int(layout.counts[numbers].sum())
+    return total
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--latency-ms", type=float, default=50.0)
+    asked.add_argument("--dates", type=int, default=12)
+    asked.add_argument("--side", type=int, default=2048)
+    asked.add_argument("--block", type=int, default=512)
+    asked.add_argument("--work", type=int, default=0, help="medians a strip; 0: as long as reading")
+    given = asked.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="minetrace-stac-"))
+    write_catalog(folder / "catalog", shots(given.dates, given.side), block_px=given.block)
+    grid = Grid(UTM, 10.0)
+    inner = given.side * 5 // 8
+    rect = Rect(-859_003 + 100, 34_501 + 100, inner, inner)
+    to = Transformer.from_crs(UTM, "EPSG:4326", always_xy=True)
+    lon, lat = to.transform(*CORNER)
+    region = box(lon, lat - 0.1, lon + 0.1, lat)
+    with StacServer(folder / "catalog", latency_s=given.latency_ms / 1000) as served:
+
+        def source(name: str) -> StacSource:
+            quest = Quest(region, region, ((date(2023, 1, 1), date(2024, 1, 1)),),
+                          folder / "items", folder / name)  # fmt: skip
+            return StacSource(StacOptions(served.url, "sentinel-2-c1-l2a"), quest)
+
+        alone = source("one")
+        read_s, looks = read_all(alone, rect, grid, alone.reads_ahead)
+        once_s = compose(alone, rect, grid, 1, 1, pixels=looks)
+        work = given.work or max(1, round(read_s / once_s))
+        compute_s = compose(alone, rect, grid, 1, work, pixels=looks)
+        del looks
+        both = source("two")
+        served.forget()
+        wall_s = compose(both, rect, grid, both.reads_ahead, work)
+        sent = served.seen.bytes_sent
+        apart_s = compose(source("three"), rect, grid, 1, work)
+    touched = touched_bytes(folder / "catalog", rect, grid)
+    print(
+        f"{given.dates} dates x {len(BANDS)} bands x {inner}² px, {given.latency_ms:g} ms latency"
+    )
+    print(f"reading alone    {read_s:7.2f} s")
+    print(f"computing alone  {compute_s:7.2f} s")
+    print(f"both             {wall_s:7.2f} s = {wall_s / max(read_s, compute_s):.2f} x the larger")
+    print(f"one by one       {apart_s:7.2f} s")
+    print(f"bytes            {sent / 1e6:7.1f} MB = {sent / touched:.2f} x the blocks touched "
+          f"({touched / 1e6:.1f} MB), {len(served.seen.requests)} requests")  # fmt: skip
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
