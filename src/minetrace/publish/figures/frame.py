@@ -149,9 +149,11 @@ def nice_below(value: float) -> float:
 
 def degree_ticks(low: float, high: float, most: int) -> list[float]:
     """At most ``most`` round degrees between two, at least one where there is any."""
-    step = nice_below((high - low) / most)
-    while (ticks := _multiples(low, high, step)) and len(ticks) > most:
-        step = nice_below(step * 2.5)
+    step = nice_below(high - low)
+    ticks = _multiples(low, high, step)
+    ticks = ticks if len(ticks) <= most else [ticks[len(ticks) // 2]]
+    while len(finer := _multiples(low, high, step := nice_below(step * 0.99))) <= most:
+        ticks = finer
     return ticks
 
 

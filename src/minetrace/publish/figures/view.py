@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HAIR_MM = 0.04  # detail finer than this is not drawn
 DOT_MM = 0.7  # an outline smaller than this is marked with a dot
-HEAVY_VERTICES = 120_000  # from here on lines become pixels, so that an SVG still opens
+HEAVY_VERTICES = 40_000  # from here on lines become pixels, so that an SVG still opens
 
 VEIL = (1.0, 1.0, 1.0, 0.62)  # over what was not looked at
 
