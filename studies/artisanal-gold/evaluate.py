@@ -15,8 +15,8 @@ from pathlib import Path
 import baseline
 import numpy as np
 import onnxruntime as ort
+import page
 import pictures
-import published
 import torch
 from choices import (
     FILL,
@@ -34,6 +34,7 @@ from choices import (
 )
 from train import weights_path
 
+import published
 from minetrace.core.metrics import (
     average_precision,
     interval,
@@ -47,7 +48,6 @@ from minetrace.core.model import ModelCard, Scaling
 from minetrace.models.augment import under_cloud
 from minetrace.models.calibration import Calibration, calibrate
 from minetrace.models.chip_set import ChipSet, read_chip_set
-from minetrace.models.parity import check_parity
 from minetrace.models.plain_net import STRIDE, WINDOW, to_onnx
 from minetrace.models.registry import path_of
 from minetrace.models.weights import read_weights
@@ -57,6 +57,7 @@ HERE = Path(__file__).resolve().parent
 NAME, VERSION = "artisanal-gold-rgb", "1.0"
 FALSE_ALARMS = 0.01  # of clear chips held out: where the threshold lies
 DRAWS = 1000
+WELL_CALIBRATED = (0.05, 0.1)  # error over all folds and in the worst, to be called calibrated
 THIN_CLOUD = 0.5  # opacity of the thickest synthetic cloud
 
 
@@ -252,55 +253,71 @@ def write_table(found: dict[str, dict]) -> None:
                 rows.writerow([name, k, *(f"{v:.4f}" for v in values)])
 
 
+def measure(chips: ChipSet, raw: np.ndarray, logit: np.ndarray, use: list[int]) -> dict:
+    """Every figure of the study."""
+    plain = clear(chips)
+    calibration = calibrate(chips.label[plain], logit[plain])
+    return {
+        "folds": compared(chips, raw, logit), "calibration": calibration_error(chips, logit),
+        "at_threshold": under_threshold(chips, chips.pixels, use, logit, calibration),
+        "seeds": recipe_spread(chips, chips.pixels), "training": spent(use),
+        "chips_per_fold": [int((plain & (chips.fold == k)).sum()) for k in FOLDS],
+        "chips": int(plain.sum()), "mines": int((plain & chips.label).sum()),
+        "members": use, "steps": RECIPE.steps, "seed": SEED,
+    }  # fmt: skip
+
+
+def for_card(figures: dict) -> dict:
+    """The figures that travel with the model."""
+    ours = figures["folds"]["this"]
+    short = {key: figures[key] for key in ("chips", "mines", "seed", "members")}
+    short["measured"] = (
+        "by five networks of the same recipe, each on the fold held out from it; the shipped "
+        "network saw all folds"
+    )
+    for metric in ("roc_auc", "average_precision"):
+        short |= {f"{metric}_{key}": ours[metric][key] for key in ("folds", "mean")}
+    short["roc_auc_mean_interval_by_source"] = ours["roc_auc"]["mean_interval_by_source"]
+    for other in ("published_rgb_v2.6", "colours_only"):
+        short[f"roc_auc_mean_{other}"] = figures["folds"][other]["roc_auc"]["mean"]
+    short["expected_calibration_error"] = figures["calibration"]["pooled"]
+    for key in ("recall_clear", "false_alarms_clear", "false_alarms_cloudy", "recall_thin_cloud",
+                "recall_surface", "false_alarms_surface", "detected_industrial"):  # fmt: skip
+        short[key] = figures["at_threshold"][key]
+    return short
+
+
+def ship(chips: ChipSet, logit: np.ndarray, figures: dict, use: list[int]) -> ModelCard:
+    """Write the model folder: the network that saw everything, its card and its page."""
+    plain = clear(chips)
+    graph = network(FINAL, use, calibrate(chips.label[plain], logit[plain]))
+    error = figures["calibration"]
+    holds = error["pooled"] <= WELL_CALIBRATED[0] and max(error["folds"]) <= WELL_CALIBRATED[1]
+    threshold = min(max(figures["at_threshold"]["threshold"], 0.01), 0.99)
+    written = write_model(path_of(NAME), graph, card(for_card(figures), threshold, holds))
+    said = {"name": NAME, "version": VERSION, "bytes": len(graph), "threshold": threshold,
+            "calibrated": holds}  # fmt: skip
+    scenes = HERE / "scenes.json"
+    known = json.loads(scenes.read_text()) if scenes.exists() else None
+    (path_of(NAME) / "README.md").write_text(page.page(figures, said, known), encoding="utf-8")
+    return written
+
+
 def main() -> None:
     use = members()
     if not use:
         raise SystemExit(f"{RUNS}: a network is missing; run train.py first")
     chips, raw = read_chips(), read_chip_set(chips_folder()).pixels
     logit = held_out(chips, chips.pixels, use)
-    np.savez_compressed(RUNS / "held_out.npz", logit=logit)
-    plain = clear(chips)
-    calibration = calibrate(chips.label[plain], logit[plain])
-    error = calibration_error(chips, logit)
-    found = compared(chips, raw, logit)
-    at = under_threshold(chips, chips.pixels, use, logit, calibration)
-    all_of_it = rounded({
-        "folds": found, "calibration": error, "at_threshold": at,
-        "seeds": recipe_spread(chips, chips.pixels), "training": spent(use),
-        "chips": int(plain.sum()), "mines": int((plain & chips.label).sum()),
-        "members": use, "steps": RECIPE.steps, "seed": SEED,
-    })  # fmt: skip
-    (HERE / "figures.json").write_text(json.dumps(all_of_it, indent=1) + "\n")
-    write_table(found)
-    holds = error["pooled"] <= 0.05 and max(error["folds"]) <= 0.1
-    threshold = round(min(max(at["threshold"], 0.01), 0.99), 4)
-    graph = network(FINAL, use, calibration)
-    sample = chips.pixels[:: len(chips.pixels) // 200]
-    expected = calibration.probability(scored(network(FINAL, use), sample))
-    check_parity(graph, (sample / np.float32(255)).astype(np.float32), expected)
-    short = {key: all_of_it[key] for key in ("chips", "mines", "seed", "members")}
-    short |= {"measured": "five networks of the same recipe, each on the fold held out from it; "
-              "the shipped network saw all folds"}  # fmt: skip
-    ours, theirs = (all_of_it["folds"][n] for n in ("this", "published_rgb_v2.6"))
-    short |= {f"{k}_{m}": ours[m][v] for m in ("roc_auc", "average_precision")
-              for k, v in (("folds", "folds"), ("mean", "mean"))}  # fmt: skip
-    short |= {"mean_roc_auc_interval_by_source": ours["roc_auc"]["mean_interval_by_source"],
-              "mean_roc_auc_published_rgb_v2.6": theirs["roc_auc"]["mean"],
-              "mean_roc_auc_colours_only": all_of_it["folds"]["colours_only"]["roc_auc"]["mean"],
-              "expected_calibration_error": all_of_it["calibration"]["pooled"],
-              **{k: all_of_it["at_threshold"][k] for k in (
-                  "recall_clear", "false_alarms_clear", "false_alarms_cloudy", "recall_thin_cloud",
-                  "recall_surface", "false_alarms_surface", "detected_industrial")}}  # fmt: skip
-    keep = path_of(NAME)
-    beside = {p.name: p.read_bytes() for p in keep.glob("*")
-              if p.name not in ("model.onnx", "model.json")} if keep.exists() else {}  # fmt: skip
-    written = write_model(keep, graph, card(short, threshold, bool(holds)))
-    for name, content in beside.items():
-        (keep / name).write_bytes(content)
-    pictures.confusions(chips, raw, logit, at["threshold_logit"], keep / "confusions.webp")
-    pictures.curves(chips, logit, error, found, HERE / "figures.png")
-    print(json.dumps(short, indent=1))
-    print("sha256", written.sha256, "threshold", threshold, "bytes", len(graph))
+    figures = rounded(measure(chips, raw, logit, use))
+    (HERE / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
+    write_table(figures["folds"])
+    written = ship(chips, logit, figures, use)
+    at = figures["at_threshold"]["threshold_logit"]
+    pictures.confusions(chips, raw, logit, at, path_of(NAME) / "confusions.webp")
+    pictures.curves(chips, logit, figures["calibration"], figures["folds"], HERE / "figures.png")
+    print(json.dumps(for_card(figures), indent=1))
+    print("sha256 for the registry:", written.sha256)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,12 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
 from choices import FINAL, FOLDS, MEMBERS, RECIPE, RUNS, read_chips, seed_of, training
 
+from minetrace.models.calibration import Calibration
+from minetrace.models.parity import check_parity
+from minetrace.models.plain_net import to_onnx
 from minetrace.models.weights import write_weights
 
 
@@ -33,6 +37,7 @@ def train_one(fold: int, member: int) -> tuple[str, float, float]:
     import torch
 
     from minetrace.models.fit import fit
+    from minetrace.models.patch_net import logits_of
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -49,6 +54,10 @@ def train_one(fold: int, member: int) -> tuple[str, float, float]:
 
     net = fit(chips.pixels[rows], chips.label[rows], weight, RECIPE,
               seed=seed_of(fold, member), on_step=report)  # fmt: skip
+    sample = (chips.pixels[:: len(chips.pixels) // 200] / np.float32(255)).astype(np.float32)
+    said = Calibration(1.0, 0.0).probability(logits_of(net, sample))
+    apart = check_parity(to_onnx([net.plain()]), sample, said)
+    print(f"{path.stem}: exported, within {apart:.1e} of the trained network", flush=True)
     write_weights(path, net.plain())
     spent = time.monotonic() - wall, time.process_time() - cpu
     path.with_suffix(".json").write_text(json.dumps({"wall_s": spent[0], "cpu_s": spent[1]}))
