@@ -123,6 +123,8 @@ REFUSED = [
     (item("S2MSI2A", PRODUCT, "04.00", scale=None), ("quantification",)),
     (item("S2MSI2A", PRODUCT, None, baseline="four", offset=-0.1), ("'four'",)),
     (item("planet", made=None, scale=None), ("nothing says", "planet")),
+    (item("planet", made=None, scale=math.nan), ("scale nan",)),
+    (item("S2MSI2A", PRODUCT, "02.14", scale=-1e-4), ("scale -0.0001",)),
 ]
 
 

@@ -116,6 +116,16 @@ def decide(facts: SceneFacts, band: str) -> Calibration:
     Raises:
         RadiometryError: the metadata are at odds, or do not say; the message holds the remedy.
     """
+    found = _by_table(facts, band)
+    if not (math.isfinite(found.scale) and found.scale > 0 and math.isfinite(found.offset)):
+        raise RadiometryError(
+            f"{facts.scene}: scale {found.scale:g} and offset {found.offset:g} of {band} are no "
+            f"numbers to compute with; fetch its metadata again, or {_SAID}"
+        )
+    return found
+
+
+def _by_table(facts: SceneFacts, band: str) -> Calibration:
     kind = family(facts)
     here = facts.bands.get(band, BandFacts(band))
     if kind in ("s2-l2a", "s2-l1c"):

@@ -89,7 +89,7 @@ def _refuse_headless(archive: Archive, roots: set[str]) -> None:
 def _read_metadata(archive: Archive, name: str) -> _Metadata:
     try:
         root = ElementTree.fromstring(archive.read(name))
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError) as error:  # the latter: an unknown encoding
         raise RasterError(
             f"{archive.path}: {name} is no XML ({error}), perhaps it is cut short; "
             "fetch the product again"
