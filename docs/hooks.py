@@ -130,18 +130,29 @@ def study_keys() -> str:
     from minetrace.flow.study import Study
 
     schema = Study.model_json_schema()
-    parts = ["## The study\n", _table(schema, schema)]
+    shown: set[str] = set()
+    parts = ["## The study\n", _table("", schema, schema)]
     for key, said in schema["properties"].items():
-        parts += _sections(key, said, schema)
+        parts += _sections(key, said, schema, shown)
     return "\n".join(parts)
 
 
-def _sections(key: str, said: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+def _sections(
+    key: str, said: Mapping[str, Any], schema: Mapping[str, Any], shown: set[str]
+) -> Iterator[str]:
+    """A section for each mapping that may stand under a key, each once."""
     for inner in _objects(said, schema):
-        yield f"## {key}\n\n{inner.get('description', '')}\n"
-        yield _table(inner, schema)
-        for name, deeper in inner["properties"].items():
-            yield from _sections(f"{key}.{name}", deeper, schema)
+        name = f"{key}: {inner['title']}"
+        if name in shown:
+            continue
+        again = any(one.startswith(f"{key}: ") for one in shown)
+        shown.add(name)
+        kind = inner["properties"].get("kind", {}).get("const")
+        head = f"## {key}, kind {kind}" if again else f"## {key}"
+        yield f"{head}\n\n{_meaning(inner)}\n"
+        yield _table(key, inner, schema)
+        for deeper, value in inner["properties"].items():
+            yield from _sections(f"{key}.{deeper}", value, schema, shown)
 
 
 def _objects(said: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -157,22 +168,31 @@ def _objects(said: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Map
         yield from _objects(inner, schema)
 
 
-def _table(said: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+def _table(place: str, said: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     rows = ["| key | kind | default | meaning |", "|---|---|---|---|"]
     needed = said.get("required", ())
     for name, value in said["properties"].items():
         default = "**needed**" if name in needed else _default(value.get("default"))
-        meaning = value.get("description", "")
-        rows.append(f"| `{name}` | {_kind(value, schema)} | {default} | {_cell(meaning)} |")
+        inner = list(_objects(value, schema))
+        kind, words = _kind(value, schema), value.get("description", "")
+        if inner:
+            key = f"{place}.{name}" if place else name
+            kind = kind.replace("keys", f"[keys](#{key.replace('.', '')})", 1)
+            words = words or _meaning(inner[0])
+        rows.append(f"| `{name}` | {kind} | {default} | {_cell(words)} |")
     return "\n".join(rows) + "\n"
+
+
+def _meaning(said: Mapping[str, Any]) -> str:
+    """The docstring of what a mapping becomes, up to its first full stop."""
+    return str(said.get("description", "")).split("\n\n")[0].replace("``", "`")
 
 
 def _default(value: Any) -> str:
     if value is None or value == "" or value == []:
         return ""
     if isinstance(value, Mapping):
-        given = ", ".join(f"{k}: {_plain(v)}" for k, v in value.items() if v not in (None, "", []))
-        return f"`{{{given}}}`" if given else ""
+        return "below" if any(v not in (None, "", []) for v in value.values()) else ""
     return f"`{_plain(value)}`"
 
 
@@ -200,8 +220,11 @@ def _kind(said: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def _bounds(said: Mapping[str, Any]) -> str:
+    if {"minimum", "maximum"} <= set(said):
+        return f", {said['minimum']:g} to {said['maximum']:g}"
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    return "".join(f" {sign} {said[key]:g}" for key, sign in signs.items() if key in said)
+    bounds = [f" {sign} {said[key]:g}" for key, sign in signs.items() if key in said]
+    return " and".join(bounds)
 
 
 def _cell(text: str) -> str:

@@ -63,9 +63,7 @@ def test_every_page_runs(
         if name in NOT_RUN:
             continue
         with subtests.test(page=name):
-            names: dict[str, Any] = {
-                "__name__": "__page__"
-            }  # blocks of a page follow on each other
+            names: dict[str, Any] = {"__name__": "__page__"}
             for language, code in blocks(page, "console", "python"):
                 if language == "python":
                     exec(compile(code, name, "exec"), names)

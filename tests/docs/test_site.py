@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -126,6 +127,9 @@ def test_every_key_of_a_study_is_on_its_page(pages: dict[Path, _Page]) -> None:
     schema = mt.Study.model_json_schema()
     keys = {key for part in schema["$defs"].values() for key in part.get("properties", ())}
     assert not [key for key in keys | set(schema["properties"]) if f">{key}</code>" not in text]
+    assert not re.findall(
+        r"<td><code>(\w+)</code></td>(?:\s*<td>[^\n]*</td>){2}\s*<td></td>", text
+    ), "these keys have no meaning: give their fields a description"
 
 
 def test_the_citation_names_this_version() -> None:
