@@ -122,6 +122,7 @@ REFUSED = [
     (item("S2MSI2A", PRODUCT, "02.14", offset=-0.1), ("02.14", "-0.1")),
     (item("S2MSI2A", PRODUCT, "04.00", scale=None), ("quantification",)),
     (item("S2MSI2A", PRODUCT, None, baseline="four", offset=-0.1), ("'four'",)),
+    (item("S2MSI2A", PRODUCT, None, baseline="nan", offset=-0.1), ("'nan'",)),
     (item("planet", made=None, scale=None), ("nothing says", "planet")),
     (item("planet", made=None, scale=math.nan), ("scale nan",)),
     (item("S2MSI2A", PRODUCT, "02.14", scale=-1e-4), ("scale -0.0001",)),
@@ -186,11 +187,21 @@ def test_the_baseline_is_read_from_the_name_where_nothing_else_says_it() -> None
 
 @pytest.mark.parametrize(
     ("collection", "kind"),
-    [("sentinel-2-l2a", "s2-l2a"), ("sentinel-2-c1-l2a", "s2-l2a"), ("sentinel-2-l1c", "s2-l1c"),
-     ("COPERNICUS/S2_HARMONIZED", "s2-l1c"), ("COPERNICUS/S2_SR_HARMONIZED", "s2-l2a"), ("S2MSI1C", "s2-l1c"), ("landsat-c2-l2", "landsat-l2"),
-     ("landsat-c2l2-sr", "landsat-l2"), ("landsat-c2-l1", "landsat-l1"), ("planetscope", "other"),
-     ("landsat-8-c1-l2", "landsat-c1"), ("LANDSAT/LC08/C02/T1_L2", "landsat-l2")],
-)  # fmt: skip
+    [
+        ("sentinel-2-l2a", "s2-l2a"),
+        ("sentinel-2-c1-l2a", "s2-l2a"),
+        ("sentinel-2-l1c", "s2-l1c"),
+        ("COPERNICUS/S2_HARMONIZED", "s2-l1c"),
+        ("COPERNICUS/S2_SR_HARMONIZED", "s2-l2a"),
+        ("S2MSI1C", "s2-l1c"),
+        ("landsat-c2-l2", "landsat-l2"),
+        ("landsat-c2l2-sr", "landsat-l2"),
+        ("landsat-c2-l1", "landsat-l1"),
+        ("planetscope", "other"),
+        ("landsat-8-c1-l2", "landsat-c1"),
+        ("LANDSAT/LC08/C02/T1_L2", "landsat-l2"),
+    ],
+)
 def test_families(collection: str, kind: str) -> None:
     assert family(SceneFacts("x", collection)) == kind
 

@@ -189,12 +189,11 @@ def baseline(facts: SceneFacts) -> float | None:
 
 
 def _number(facts: SceneFacts, key: str, value: Any) -> float:
-    try:
+    if re.fullmatch(r"\d{1,2}(\.\d{1,2})?", str(value)):
         return float(value)
-    except (TypeError, ValueError) as error:
-        raise RadiometryError(
-            f"{facts.scene}: {key} is {value!r}, not a number such as 04.00; {_S2_REMEDY}"
-        ) from error
+    raise RadiometryError(
+        f"{facts.scene}: {key} is {value!r}, not a number such as 04.00; {_S2_REMEDY}"
+    )
 
 
 def _sentinel2(facts: SceneFacts, here: BandFacts, level: Level) -> Calibration:
