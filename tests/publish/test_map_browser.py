@@ -39,7 +39,7 @@ class Visit:
 
     def __init__(self, browser: Any, url: str, **context: Any) -> None:
         self.context = browser.new_context(
-            **{"viewport": {"width": 1000, "height": 680}, **context}
+            **{"viewport": {"width": 900, "height": 600}, **context}
         )
         self.page = self.context.new_page()
         self.trouble: list[str] = []
@@ -330,7 +330,7 @@ def test_figures_are_those_of_the_geopackage_and_can_be_taken_home(
         with page.expect_download() as started:
             page.locator("[data-file='This view']").click()
         picture = decoded(started.value.path().read_bytes())
-        assert picture.shape[2] > 600
+        assert picture.shape[2] > 400
         assert picture[:3, 200:-100, 100:-100].std() > 10
         assert visit.trouble == []
 

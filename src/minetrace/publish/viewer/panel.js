@@ -213,7 +213,7 @@
       el("h2", {}, data.count ? "Site first seen" : "Legend"),
       el("ul", {}, data.periods.length > NAMED && data.count ? ramp : steps,
         hidden && el("li", { class: "apart" }, el("span", { class: "key-hatch" }), "not looked"),
-        data.tiles && el("li", { class: "apart" }, el("span", { class: "key-dot" }), "largest nearby")),
+        data.tiles && el("li", { class: "apart" }, el("span", { class: "key-dot" }), "largest site nearby")),
     );
   }
 
