@@ -78,11 +78,8 @@ def decode(
     order = [list(periods).index(period) for period in line]
     model = _Model.of(line, course or Course(), evidence)
     flat = _as_counts(scores).reshape(len(scores), -1)
-    answer = Decoded(
-        tuple(periods),
-        *(np.empty(flat.shape, np.uint16) for _ in range(3)),
-        np.empty(flat.shape, np.uint8),
-    )
+    active, first, last = (np.empty(flat.shape, np.uint16) for _ in range(3))
+    answer = Decoded(tuple(periods), active, first, last, np.empty(flat.shape, np.uint8))
 
     def work(part: slice) -> None:
         model.fill(answer, flat, order, part)
@@ -143,7 +140,8 @@ class _Model:
 
 def _counts(probability: NDArray[np.float32]) -> Values:
     """Probabilities x 10,000, rounded; one that is above 1 by a rounding is 1."""
-    return np.minimum(probability * np.float32(SCALE) + np.float32(0.5), SCALE).astype(np.uint16)
+    rounded = np.minimum(probability * np.float32(SCALE) + np.float32(0.5), np.float32(SCALE))
+    return np.asarray(rounded.astype(np.uint16))
 
 
 def _as_counts(scores: NDArray[np.uint16] | NDArray[np.floating]) -> Values:
