@@ -38,9 +38,7 @@ class Visit:
     """A page with everything it asked for and complained about."""
 
     def __init__(self, browser: Any, url: str, **context: Any) -> None:
-        self.context = browser.new_context(
-            **{"viewport": {"width": 900, "height": 600}, **context}
-        )
+        self.context = browser.new_context(**{"viewport": {"width": 900, "height": 600}, **context})
         self.page = self.context.new_page()
         self.trouble: list[str] = []
         self.requests: list[str] = []
@@ -153,7 +151,8 @@ def test_keyboard_moves_through_time_and_a_blind_period_says_so(
 
 @pytest.mark.browser
 def test_the_picture_is_drawn_and_a_blind_period_has_none(written: Path, browser: Any) -> None:
-    with Visit(browser, (written / "index.html").as_uri(), reduced_motion="reduce") as visit:
+    wide = {"viewport": {"width": 1200, "height": 800}, "reduced_motion": "reduce"}
+    with Visit(browser, (written / "index.html").as_uri(), **wide) as visit:
 
         def colour() -> np.ndarray:
             visit.page.evaluate(

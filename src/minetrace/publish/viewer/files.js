@@ -47,7 +47,8 @@
   });
 
   /* The map with what must go with it: title, period, legend, scale, credit. */
-  function poster(data, canvas, state, credit) {
+  app.poster = (data, canvas, state) => {
+    const credit = document.getElementById("credit").textContent;
     const ratio = Math.max(1, window.devicePixelRatio || 1);
     const head = Math.round(64 * ratio);
     const foot = Math.round(34 * ratio);
@@ -76,6 +77,7 @@
       x += 17 * ratio + pen.measureText(one.label).width + 14 * ratio;
     });
     pen.fillStyle = "#626b70";
+    if (data.periods.some((one) => one.hatched || !(one.looked >= 1))) pen.fillText("hatched: not looked", x, 47 * ratio);
     font(11, 400);
     const scale = document.querySelector(".maplibregl-ctrl-scale");
     const y = whole.height - foot / 2;
@@ -89,12 +91,11 @@
     pen.textAlign = "right";
     pen.fillText(credit, whole.width - 16 * ratio, y);
     return whole;
-  }
+  };
 
   /** Fill the list of files. options: data, sites, state(), picture() of the map as a canvas or null. */
   app.files = (root, { data, sites, state, picture }) => {
     const label = () => data.periods[state().period].label;
-    const credit = () => document.getElementById("credit").textContent;
     const made = (name, about, go) => el("li", {}, el("button", { type: "button", class: "quiet", "data-file": name, onclick: go }, name),
       el("span", { class: "muted small" }, about));
     const beside = data.downloads.map((file) => el("li", {},
@@ -105,7 +106,7 @@
       `${slug(data.title)}-${label()}.geojson`);
     const view = () => {
       const canvas = picture();
-      if (canvas) poster(data, canvas, state(), credit()).toBlob((blob) => save(blob, `${slug(data.title)}-${label()}.png`));
+      if (canvas) app.poster(data, canvas, state()).toBlob((blob) => save(blob, `${slug(data.title)}-${label()}.png`));
     };
     const here = [made("This view", "PNG, made here", view)];
     if (data.outlines) here.push(made("This period’s outlines", "GeoJSON, made here", outlines));

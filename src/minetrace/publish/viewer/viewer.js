@@ -206,7 +206,7 @@
 
   function beforePrint() {
     if (!view || !view.ready) return;
-    byId("print").src = view.picture().toDataURL("image/jpeg", 0.9);
+    byId("print").src = app.poster(data, view.picture(), state).toDataURL("image/jpeg", 0.9);
     byId("print").hidden = false;
   }
 
