@@ -62,7 +62,8 @@ def source(server: StacServer, folder: Path, **said: Any) -> StacSource:
     options = {"collection": "sentinel-2-c1-l2a", "http": QUICK, **said}
     refresh = options.pop("refresh", False)
     quest = Quest(
-        options.pop("region", REGION), box(-71, -13.5, -70, -12), options.pop("spans", YEARS),
+        options.pop("region", REGION), options.pop("ground", box(-71, -13.5, -70, -12)),
+        options.pop("spans", YEARS),
         folder / "items", folder / "cache", refresh,
     )  # fmt: skip
     return StacSource(StacOptions(options.pop("url", server.url), **options), quest)

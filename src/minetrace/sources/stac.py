@@ -480,7 +480,11 @@ def _mask_options(items: Sequence[Item], options: StacOptions) -> MaskOptions | 
                 f"{item.id} has no mask {wanted} (it has {has}); say sources.mask: {{kind: none}} "
                 "to count clouds as looked at, or take another collection"
             )
-    return asked or MaskOptions("scl" if wanted == "scl" else "qa_pixel", dilate_m=GROW_M[wanted])
+    if asked is not None:
+        return asked
+    sides = [item.mask[1].resolution_m or 0.0 for item in items if item.mask]
+    grow_m = max(GROW_M[wanted], *sides)  # one of its pixels
+    return MaskOptions("scl" if wanted == "scl" else "qa_pixel", dilate_m=grow_m)
 
 
 def _calibration(item: Item, band: str, options: StacOptions) -> Calibration:
