@@ -146,6 +146,7 @@ def test_a_search_is_kept_and_searched_again_on_request(server: StacServer, tmp_
     again = source(server, tmp_path)
     assert server.seen.requests == []
     assert again.scenes() == first.scenes()
+    assert again.bands == first.bands
     assert again.resolution_m == 10
     source(server, tmp_path, refresh=True)
     assert server.seen.of("/search")

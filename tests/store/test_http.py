@@ -146,11 +146,12 @@ def test_tiffs_are_cut_up_and_put_together_again(tmp_path: Path) -> None:
         pixels = (
             np.random.default_rng(1).integers(0, 200, (3, 90, 80)).astype(str(profile["dtype"]))
         )
+        place = rasterio.transform.from_origin(5e5, 8e6, 10, 10)
         said = {k: v for k, v in profile.items() if k != "dtype"}
         sides = {"blockxsize": 32, "blockysize": 16} if profile["tiled"] else {}
         with MemoryFile() as memory:
             with memory.open(driver="GTiff", width=80, height=90, count=3, dtype=pixels.dtype,
-                             transform=rasterio.transform.from_origin(5e5, 8e6, 10, 10), crs="EPSG:32719",
+                             transform=place, crs="EPSG:32719",
                              **said, **sides) as target:  # fmt: skip
                 target.write(pixels)
             content = memory.read()

@@ -170,7 +170,7 @@ def from_table(table: gpd.GeoDataFrame, path: object = "item table") -> list[Ite
 
 def _from_row(row: dict[str, Any], ground: BaseGeometry) -> Item:
     mask = (row["mask"][0], Asset(**row["mask"][1])) if row["mask"] else None
-    bands = {name: Asset(**asset) for name, asset in row["bands"].items()}
+    bands = _ordered({name: Asset(**asset) for name, asset in row["bands"].items()})
     kept = {k: v for k, v in row.items() if k not in ("mask", "bands", "day")}
     return Item(**kept, day=date.fromisoformat(row["day"]), bands=bands, mask=mask,
                 footprint=ground)  # fmt: skip
@@ -207,8 +207,12 @@ def _rasters(
             name not in bands or _rank(found) < _rank(bands[name])
         ):
             bands[name] = found
-    order = {name: number for number, name in enumerate(COMMON_NAMES)}
-    return dict(sorted(bands.items(), key=lambda pair: order[pair[0]])), mask
+    return _ordered(bands), mask
+
+
+def _ordered(bands: Mapping[str, Asset]) -> dict[str, Asset]:
+    """Bands in the order of the common names, wherever they come from."""
+    return {name: bands[name] for name in COMMON_NAMES if name in bands}
 
 
 def _is_raster(asset: Mapping[str, Any]) -> bool:
