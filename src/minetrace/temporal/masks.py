@@ -7,6 +7,7 @@ stays in the union. Ground that was not is only known not to be where somebody l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def union_through_time(masks: Masks, periods: Sequence[Period]) -> Masks:
     """
     order = _in_time(masks, periods)
     union = masks.copy()
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in pairwise(order):
         union[later][union[earlier] == MINED] = MINED
     return union
 
@@ -48,7 +49,7 @@ def added_through_time(masks: Masks, periods: Sequence[Period]) -> Masks:
     """
     order = _in_time(masks, periods)
     union, added = union_through_time(masks, periods), masks.copy()
-    for earlier, later in zip(order, order[1:], strict=False):
+    for earlier, later in pairwise(order):
         added[later][(union[earlier] == MINED) & (masks[later] == MINED)] = NOT_MINED
     return added
 

@@ -24,10 +24,11 @@ def dissolve(patches: Footprints, *, gap_m: float = 1.0, score: str = "score_mea
         score: the column of which outlines get the mean.
 
     Returns:
-        Polygons (in two parts where squares touch at a corner alone) in EPSG:4326, always of extent ``footprint``, whatever the patches said: what a
-        patch encloses is not mined ground. ``score_mean`` is the mean over the places of an
-        outline (a square that was scored twice is one place, with the mean of both),
-        ``score_max`` the highest; ``patches`` is the number of places, ``footprint_ha`` geodesic.
+        Polygons in EPSG:4326 (in two parts where squares touch at a corner alone), always of
+        extent ``footprint``, whatever the patches said: what a patch encloses is not mined ground.
+        ``score_mean`` is the mean over the places of an outline (a square that was scored twice is
+        one place, with the mean of both), ``score_max`` the highest; ``patches`` is the number of
+        places, ``footprint_ha`` geodesic.
 
     Raises:
         OutlineError: a row is no polygon, or there is no such column.
