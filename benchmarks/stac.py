@@ -31,7 +31,8 @@ from minetrace.core.grid import Grid, Rect
 from minetrace.core.raster import Raster
 from minetrace.flow.ahead import in_order
 from minetrace.sources.masks import dilate
-from minetrace.sources.stac import Quest, StacOptions, StacSource
+from minetrace.sources.stac import StacSource
+from minetrace.sources.stac_options import Quest, StacOptions
 from minetrace.store.tiff import parse
 from minetrace.testing.stac_catalog import Shot, write_catalog
 from minetrace.testing.stac_server import StacServer

@@ -122,7 +122,7 @@ def assert_on_paper(name: str, figure: Figure) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     with styled():
-        figure.set_dpi(200)
+        figure.set_dpi(120)
         FigureCanvasAgg(figure).draw()
         paper = figure.bbox
         shown = []
@@ -141,7 +141,7 @@ def assert_on_paper(name: str, figure: Figure) -> None:
     for (one, a), (other, b) in combinations(boxes, 2):
         wide = min(a.x1, b.x1) - max(a.x0, b.x0)
         tall = min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert wide <= 2 or tall <= 3, f"{name}: {one!r} and {other!r} overlap"
+        assert wide <= 1 or tall <= 2, f"{name}: {one!r} and {other!r} overlap"
     assert figure.get_figheight() * 25.4 <= TALLEST_MM + 30
 
 

@@ -12,7 +12,8 @@ from affine import Affine
 from shapely.geometry import box
 
 from minetrace.core.grid import Grid
-from minetrace.sources.stac import Quest, StacOptions, StacSource
+from minetrace.sources.stac import StacSource
+from minetrace.sources.stac_options import Quest, StacOptions
 from minetrace.store.http import HttpOptions
 from minetrace.testing.stac_catalog import Shot
 from minetrace.testing.stac_server import StacServer

@@ -23,7 +23,7 @@ from minetrace.publish.figures.sheet import FORMATS, save_figure
 from minetrace.publish.figures.style import DOUBLE_MM, SINGLE_MM, styled
 from minetrace.publish.figures.thumbnails import Strip, chip_mm, thumbnail_figures
 from minetrace.publish.figures.timelines import Course, timeline_figures
-from minetrace.publish.words import count, hectares, percent
+from minetrace.publish.words import INTERVAL, count, hectares, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,6 @@ ORDERS = ("area", "score", "random")
 WRITTEN = ("png", "svg")
 CHIPS = ("auto", "periods", "before-after")
 
-NO_INTERVAL = "mapped, no interval"
 MOST_CHIPS = 6  # periods of a site that are shown side by side by default
 CHIP_SHARE = 0.7  # of a chip's side that the site fills
 LEAST_CHIP_PX = 40
@@ -184,7 +183,7 @@ def _map(views: RunViews, choice: Choice) -> Iterator[tuple[str, Figure]]:
 def _series(views: RunViews, choice: Choice) -> Iterator[tuple[str, Figure]]:
     yield "series", series_figure(
         _spells(views), extent=views.extent, title=_title(views),
-        headline=NO_INTERVAL, credit=_credit(views, pictured=False),
+        headline=INTERVAL, credit=_credit(views, pictured=False),
         width_mm=choice.width_mm,
     )  # fmt: skip
 
@@ -195,7 +194,7 @@ def _multiples(views: RunViews, choice: Choice) -> Iterator[tuple[str, Figure]]:
     yield "multiples", multiples_figure(
         [views.view(p.label, views.frame, width_mm=wide, dpi=choice.dpi) for p in views.periods],
         [_found(views, spell)[1:] for spell in spells], periods=views.periods,
-        title=_title(views), headline=f"{KIND[views.extent]}: {NO_INTERVAL}",
+        title=_title(views), headline=f"{KIND[views.extent]}: {INTERVAL}",
         credit=_credit(views), width_mm=choice.width_mm,
     )  # fmt: skip
 
@@ -256,7 +255,7 @@ def _which(views: RunViews, choice: Choice, sites: Sequence[str]) -> str:
     words = {"area": "the largest", "score": "highest score first",
              "random": f"drawn at random, seed {choice.seed}"}  # fmt: skip
     how = "as chosen" if choice.site_ids else words[choice.by]
-    return f"{shown}, {how}; {KIND[views.extent]}: {NO_INTERVAL}"
+    return f"{shown}, {how}; {KIND[views.extent]}: {INTERVAL}"
 
 
 def _strip(views: RunViews, site: str, side_mm: float, dpi: int, *, every: bool) -> Strip:
@@ -357,7 +356,7 @@ def _found(views: RunViews, spell: Spell) -> tuple[str, ...]:
     if spell.hectares != spell.hectares:
         return f"not looked at{looked}", "not looked at", "not looked"
     ha = f"{hectares(spell.hectares)} ha"
-    return (f"{sites}, {ha} of {KIND[views.extent]} ({NO_INTERVAL}){looked}",
+    return (f"{sites}, {ha} of {KIND[views.extent]} ({INTERVAL}){looked}",
             f"{sites}, {ha}{looked}", f"{sites}, {ha}", ha)  # fmt: skip
 
 
@@ -378,6 +377,6 @@ def _credit(views: RunViews, *, pictured: bool = True) -> str:
         f"Licence: {', '.join(dict.fromkeys(terms))}" if terms else
         "Licence of the imagery not stated" if sources else "",
         f"Mapped with minetrace, model {model}" if model else "Mapped with minetrace",
-        f"Hectares are geodesic, of {KIND[views.extent]}: {NO_INTERVAL}",
+        f"Hectares are geodesic, of {KIND[views.extent]}: {INTERVAL}",
     ]  # fmt: skip
     return " ".join(f"{part.rstrip('.')}." for part in parts if part)

@@ -18,7 +18,8 @@ from minetrace.sources.files import FileSource
 from minetrace.sources.masks import MaskOptions
 from minetrace.sources.options import FileOptions
 from minetrace.sources.source import Source
-from minetrace.sources.stac import Quest, StacOptions, StacSource
+from minetrace.sources.stac import StacSource
+from minetrace.sources.stac_options import Quest, StacOptions
 from minetrace.sources.stac_profiles import Profile, profile
 from minetrace.sources.stac_signing import Access, chosen
 from minetrace.store.http import HttpOptions

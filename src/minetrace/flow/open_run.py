@@ -124,6 +124,25 @@ class Run:
         found = zones(self._folder, "composites", self._label(period))
         return tuple(_as_crs(zone) for zone in found)
 
+    def plot(self, out: Path | str | None = None, **choice: Any) -> tuple[Path, ...]:
+        """Draw the figures that go into a paper, as ``minetrace plot`` does.
+
+        Args:
+            out: where they go; the run's ``figures`` folder if left out.
+            choice: ``figures``, ``period``, ``sites``, ``site_ids``, ``by``, ``seed``, ``chips``,
+                ``formats``, ``dpi``, ``width_mm``; see `minetrace.flow.figures.Choice`.
+
+        Returns:
+            The files written.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            StudyError: a choice that is none.
+        """
+        from minetrace.flow.figures import Choice, plot
+
+        return plot(self.root, Choice(**choice), out=None if out is None else Path(out))
+
     def explore(self, *, height: int = 640) -> Any:
         """The run's map, to be shown as the last line of a notebook cell.
 

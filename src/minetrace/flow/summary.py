@@ -12,7 +12,10 @@ import geopandas as gpd
 from minetrace.core.footprints import Extent
 from minetrace.flow.plan import Job
 from minetrace.panel.summary import summary
+from minetrace.publish.words import INTERVAL
 from minetrace.store.run_folder import Key
+
+__all__ = ["INTERVAL", "PeriodSummary", "Summary", "summarise"]
 
 HECTARES: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
 
@@ -51,7 +54,7 @@ class Summary:
         rows = [asdict(period) for period in self.periods]
         return {
             "name": self.name, "out": str(self.out), "model": self.model, "sites": self.sites,
-            "extent": self.extent, "interval": "mapped, no interval",
+            "extent": self.extent, "interval": INTERVAL,
             "periods": [{kind if k == "hectares" else k: v for k, v in r.items()} for r in rows],
             "failed": [{"artefact": str(key), "reason": reason} for key, reason in self.failed],
             "seconds": round(self.seconds, 2), "map": str(self.map),

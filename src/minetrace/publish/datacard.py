@@ -19,10 +19,9 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.core.footprints import Extent, geodesic_hectares
 from minetrace.core.model import ModelCard
 from minetrace.core.period import Period
-from minetrace.publish.words import count, degrees, hectares, km2, percent, several
+from minetrace.publish.words import INTERVAL, count, degrees, hectares, km2, percent, several
 from minetrace.store.files import write_json, write_text
 
-NO_INTERVAL = "mapped, no interval"
 HECTARES: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
 UNEVEN = 0.05  # difference of shares looked at from which on periods do not compare
 
@@ -133,7 +132,7 @@ def facts(card: DataCard) -> dict[str, Any]:
             "hectares": round(card.region_ha, 2),
         },
         "extent": card.extent,
-        "interval": NO_INTERVAL,
+        "interval": INTERVAL,
         "sites": card.sites,
         "periods": [
             {
@@ -201,7 +200,7 @@ def _lead(card: DataCard) -> Iterator[str]:
 def _figures(card: DataCard) -> Iterator[str]:
     kind = HECTARES[card.extent]
     word = {"mined": "Mined hectares", "footprint": "Footprint hectares"}[card.extent]
-    yield f"| Period | Days | Sites | {word} ({NO_INTERVAL}) | Region looked at |"
+    yield f"| Period | Days | Sites | {word} ({INTERVAL}) | Region looked at |"
     yield "|---|---|--:|--:|--:|"
     for period, row in _paired(card):
         blind = _is_blind(row)
@@ -211,7 +210,7 @@ def _figures(card: DataCard) -> Iterator[str]:
         yield f"| {period.label} | {days} | {sites} | {size} | {percent(row['looked_share'])} |"
     yield ""
     yield (
-        f"“{NO_INTERVAL.capitalize()}” means: these hectares are counted from the map. How far "
+        f"“{INTERVAL.capitalize()}” means: these hectares are counted from the map. How far "
         "they may lie from the truth is not known, because no sample of places has been checked. "
         + _KIND[card.extent]
     )

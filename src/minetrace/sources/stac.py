@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import shapely
@@ -22,82 +20,29 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.core.bands import nearest
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.raster import NODATA, Raster
-from minetrace.errors import BandError, NoImageryError, RadiometryError, StudyError
+from minetrace.errors import BandError, NoImageryError, StudyError
 from minetrace.sources import place, shot
-from minetrace.sources.bands import BandSpec
 from minetrace.sources.image import Band, Image, MaskBand
-from minetrace.sources.inspection import GROW_M, ground_resolution_m
+from minetrace.sources.inspection import ground_resolution_m
 from minetrace.sources.masks import MaskOptions
 from minetrace.sources.options import as_json
-from minetrace.sources.radiometry import is_thermal
-from minetrace.sources.radiometry_gate import Calibration, decide
+from minetrace.sources.radiometry_gate import Calibration
 from minetrace.sources.shot import Shot, ShotLevel
 from minetrace.sources.source import Scene
 from minetrace.sources.stac_clouds import ClearShares
 from minetrace.sources.stac_items import Asset, Item
+from minetrace.sources.stac_options import Quest, StacOptions
 from minetrace.sources.stac_raster import Reading, RemoteRaster, hold
+from minetrace.sources.stac_rules import calibration, mask_options, shared_bands
 from minetrace.sources.stac_search import Search, find_items
-from minetrace.sources.stac_signing import OPEN, Access, signer
+from minetrace.sources.stac_signing import signer
 from minetrace.sources.stac_window import mask_window, window_under
-from minetrace.store.http import PATIENT, HttpOptions, client, redacted
+from minetrace.store.http import client, redacted
 
 READ_RECIPE = 1  # changes whenever the same items and options would give other pixels
 DEGREES = 0.1  # a pixel's side below this is not in metres
 READS_AHEAD = 4
 FETCHERS = 16  # threads of a process that wait for servers; the hosts' limits are another matter
-
-
-@dataclass(frozen=True)
-class StacOptions:
-    """A catalog, and what a user says about it.
-
-    Attributes:
-        url: of a STAC API, a static catalog, a collection or an item; or a path of one.
-        collection: the one to read; only static catalogs may do without.
-        host: the name of the catalog's profile, or its host: tells the radiometry gate who it is.
-        alternate: which of an asset's addresses to take, where it has several.
-        bands: by common name, with the asset's key as name; empty for all that are known.
-        scale, offset: for all bands without their own; default: what the radiometry gate says.
-        nodata: the count that means that nothing was seen; default: what the item or file says.
-        mask: which pixels are clear; None for the item's own classes, grown by one of its pixels.
-        max_cloud: scenes with a larger share of cloud over the region are left out, 0 to 1.
-        max_scene_cloud: the same by what the catalog says of the whole scene, 0 to 1.
-    """
-
-    url: str
-    collection: str | None = None
-    host: str = ""
-    alternate: str = ""
-    bands: Mapping[str, BandSpec] = field(default_factory=dict)
-    scale: float | None = None
-    offset: float | None = None
-    nodata: float | None = None
-    mask: MaskOptions | None = None
-    max_cloud: float | None = None
-    max_scene_cloud: float | None = None
-    access: Access = OPEN
-    http: HttpOptions = PATIENT
-
-
-@dataclass(frozen=True)
-class Quest:
-    """What is looked for in a catalog, and where what is found is kept.
-
-    Attributes:
-        region: EPSG:4326; cloud cover is judged over it.
-        ground: EPSG:4326, the region and what may be looked at around it.
-        spans: half-open spans of days.
-        items: folder of item tables.
-        cache: folder of fetched bytes, shared by the processes of a run.
-        refresh: search again, whatever was found before.
-    """
-
-    region: BaseGeometry
-    ground: BaseGeometry
-    spans: tuple[tuple[date, date], ...]
-    items: Path
-    cache: Path
-    refresh: bool = False
 
 
 class StacSource:
@@ -121,11 +66,11 @@ class StacSource:
                            sign=signer(options.access, asks))  # fmt: skip
         _refuse_nothing(found, options, quest)
         found = self._by_scene_cloud(found)
-        self._bands = _shared_bands(found, options)
-        self._mask = _mask_options(found, options)
+        self._bands = shared_bands(found, options)
+        self._mask = mask_options(found, options)
         self._scenes = self._by_region_cloud(_grouped(found), search, quest)
         self._rules = {
-            item.id: {band: _calibration(item, band, options) for band in self._bands}
+            item.id: {band: calibration(item, band, options) for band in self._bands}
             for items in self._scenes.values() for item in items
         }  # fmt: skip
         self._shots: dict[str, Shot] = {}
@@ -438,69 +383,6 @@ def _refuse_nothing(items: Sequence[Item], options: StacOptions, quest: Quest) -
         f"({west:.3f} to {east:.3f} E, {south:.3f} to {north:.3f} N) from {first} to {last}; "
         "change the years, the region or the collection"
     )
-
-
-def _shared_bands(items: Sequence[Item], options: StacOptions) -> tuple[str, ...]:
-    """Bands that every item has, in the order of the first; those asked for, if any are."""
-    shared = [band for band in items[0].bands if all(band in item.bands for item in items)]
-    for band in options.bands:
-        lacking = next((item for item in items if band not in item.bands), None)
-        if lacking is not None:
-            raise BandError(
-                f"no band {band} in {lacking.id}, which has {', '.join(lacking.bands) or 'none'}; "
-                "leave it out of sources.bands"
-            )
-    if options.bands:
-        shared = [band for band in shared if band in options.bands]
-    if not shared:
-        raise BandError(
-            f"{items[0].id} and the other items of {options.collection or 'the catalog'} share no "
-            "band with a common name; take another collection"
-        )
-    return tuple(shared)
-
-
-def _mask_options(items: Sequence[Item], options: StacOptions) -> MaskOptions | None:
-    asked = options.mask
-    if asked is not None and asked.kind == "none":
-        return None
-    if asked is not None and asked.kind not in ("scl", "qa_pixel"):
-        raise StudyError(
-            f"sources.mask: kind {asked.kind} is for files; a catalog's items are masked by scl, "
-            "qa_pixel or none"
-        )
-    kinds = {item.mask[0] if item.mask else None for item in items}
-    if kinds == {None} and asked is None:
-        return None
-    wanted = asked.kind if asked is not None else next(kind for kind in kinds if kind)
-    for item in items:
-        if item.mask is None or item.mask[0] != wanted:
-            has = item.mask[0] if item.mask else "none"
-            raise BandError(
-                f"{item.id} has no mask {wanted} (it has {has}); say sources.mask: {{kind: none}} "
-                "to count clouds as looked at, or take another collection"
-            )
-    if asked is not None:
-        return asked
-    sides = [item.mask[1].resolution_m or 0.0 for item in items if item.mask]
-    grow_m = max(GROW_M[wanted], *sides)  # one of its pixels
-    return MaskOptions("scl" if wanted == "scl" else "qa_pixel", dilate_m=grow_m)
-
-
-def _calibration(item: Item, band: str, options: StacOptions) -> Calibration:
-    """What the user says, or else what the gate does."""
-    spec, thermal = options.bands.get(band, BandSpec()), is_thermal(band)
-    scale = options.scale if spec.scale is None and not thermal else spec.scale
-    offset = options.offset if spec.offset is None and not thermal else spec.offset
-    if scale is None and offset is None:
-        return decide(item.facts(options.host or urlsplit(options.url).netloc), band)
-    if scale is None or offset is None:
-        raise RadiometryError(
-            f"{item.id}: sources.scale and sources.offset are given one without the other; "
-            "give both, or none to go by the catalog's metadata"
-        )
-    return Calibration(scale, offset, "kelvin" if thermal else "boa", item.bands[band].nodata,
-                       "the study")  # fmt: skip
 
 
 def _plain(rule: Calibration) -> list[Any]:

@@ -81,14 +81,17 @@ def read_onto(
         ReadFailedError: a raster is cut short.
     """
     target = np.full((len(bands), *rect.shape), np.nan, dtype=np.float32)
-    wanted = grid.bounds(rect)
     for header in headers:
-        if not _meet(header.bounds_in(grid.crs), wanted):
+        around = header.bounds_in(grid.crs)
+        if not np.isfinite(around).all():
             continue
-        piece = np.full_like(target, np.nan)
-        _draw(header, bands, grid, rect, piece, smooth=smooth)
-        empty = np.isnan(target)
-        target[empty] = piece[empty]
+        part = grid.rect(around).expand(1) & rect
+        if part.empty:
+            continue
+        piece = np.full((len(bands), *part.shape), np.nan, dtype=np.float32)
+        _draw(header, bands, grid, part, piece, smooth=smooth)
+        spot = target[:, *part.within(rect)]
+        np.copyto(spot, piece, where=np.isnan(spot))
     return target
 
 
@@ -136,12 +139,6 @@ def _window(header: Header, grid: Grid, rect: Rect, shape: tuple[int, int]) -> W
 
 def _span(start: float, stop: float, most: int) -> tuple[int, int]:
     return max(0, math.floor(start / 16) * 16), min(most, math.ceil(stop / 16) * 16)
-
-
-def _meet(one: Bounds, other: Bounds) -> bool:
-    if not np.isfinite(one).all():
-        return False
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _unreadable(path: Path, error: Exception) -> ReadFailedError:

@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from minetrace.flow.summary import Summary
+from minetrace.flow.summary import INTERVAL, Summary
 
 
 class Bars:
@@ -111,12 +111,12 @@ def show(
         (p.label, p.sites, f"{p.hectares:,.1f}" if isfinite(p.hectares) else "not looked",
          share(p.looked_share)) for p in summary.periods
     ]  # fmt: skip
-    heads = ["period", "mines", f"{kind} ha", "looked at"]
+    heads = ["period", "sites", f"{kind} ha", "looked at"]
     if truth:
         heads.append("true ha")
         rows = [(*row, f"{truth[row[0]]:,.1f}") for row in rows]
-    table(f"{summary.name}: {summary.sites} mines", heads, rows)
-    typer.echo(f"Geodesic hectares of {kind} ground: mapped, no interval; model {summary.model}.")
+    table(f"{summary.name}: {summary.sites} sites", heads, rows)
+    typer.echo(f"Geodesic hectares of {kind} ground: {INTERVAL}; model {summary.model}.")
     if summary.failed:
         tiles = {(key.period, key.tile) for key, _ in summary.failed}
         typer.echo(f"{len(tiles)} tiles failed and count as not looked at.")
