@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minetrace.core.bands import nearest
-from minetrace.core.model import Scorer
+from minetrace.core.model import ModelCard, Scorer
 from minetrace.errors import ModelError
 from minetrace.models import registry
 from minetrace.predict.onnx import OnnxScorer
@@ -38,6 +38,12 @@ def open_model(name: str | None, path: Path | None, bands: Sequence[str]) -> Sco
         return Spectral.over(bands)
     refuse_unknown(str(name))
     return OnnxScorer.open(registry.path_of(str(name)))
+
+
+def not_for(card: ModelCard) -> str:
+    """What a shipped model must not be believed on; empty for a model of somebody else."""
+    named = (entry for entry in registry.entries() if entry.sha256 == card.sha256)
+    return next((entry.not_for for entry in named), "")
 
 
 def refuse_unknown(name: str) -> None:

@@ -26,6 +26,7 @@ from minetrace.flow import hashes
 from minetrace.flow.deliver import deliver
 from minetrace.flow.engine import Engine, Task
 from minetrace.flow.looked import LookedShares, region_shares
+from minetrace.flow.models import not_for
 from minetrace.flow.plan import Job, Place, plan
 from minetrace.flow.report import Attempt, Reporter, Silent, Stage, write_report
 from minetrace.flow.study import Study
@@ -114,7 +115,9 @@ def _nothing_worse() -> Iterator[None]:
 
 
 def _tell_what_is_read(job: Job, tell: Reporter) -> None:
-    """Say what was found, which scenes count, and whether clouds are kept out of them."""
+    """Say what was found, which scenes count, and what the model and masks cannot do."""
+    if beyond := not_for(job.scorer.card):
+        tell.note(f"model {job.scorer.card.name} is not for {beyond}")
     for number, source in enumerate(job.sources):
         for note in source.notes:
             tell.note(note)

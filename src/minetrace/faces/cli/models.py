@@ -52,14 +52,18 @@ def show_model(
     """
     import json
 
+    from minetrace.flow.models import not_for
     from minetrace.predict.model_file import read_model
 
-    _, card = read_model(_place(model))
+    place = _place(model)
+    _, card = read_model(place)
     if as_json:
         typer.echo(json.dumps(card.to_json(), indent=1))
         return
     typer.echo(card.name)
-    facts(card_facts(card))
+    facts([("not for", not_for(card)), *card_facts(card)])
+    page = place / "README.md"
+    facts([("page", str(page) if page.is_file() else "")])
 
 
 @app.command("check")
