@@ -13,6 +13,9 @@ MinetraceError
 │   ├── NoImageryError    (LookupError)        nothing to look at, in any period
 │   ├── ModelError        (ValueError)         a model that does not fit its card or the imagery
 │   ├── OutlineError      (ValueError)         outlines that cannot be used as given
+│   ├── LabelError        (ValueError)         labels that cannot be used as given
+│   ├── DataSetError      (ValueError)         a set of chips that cannot be used as given
+│   ├── LeakageError      (ValueError)         a split whose test is no test
 │   ├── RunError          (ValueError)         a run folder that cannot be used
 │   ├── RunInUseError     (BlockingIOError)    a run folder that another process works on
 │   └── NoPermissionError (PermissionError)    a place that may not be read or written
@@ -82,6 +85,18 @@ class ModelError(UserError, ValueError):
 
 class OutlineError(UserError, ValueError):
     """Outlines that cannot be used as given."""
+
+
+class LabelError(UserError, ValueError):
+    """Labels that cannot be used as given."""
+
+
+class DataSetError(UserError, ValueError):
+    """A set of chips that cannot be used as given."""
+
+
+class LeakageError(UserError, ValueError):
+    """A split that shows the test what was trained on."""
 
 
 class RunError(UserError, ValueError):

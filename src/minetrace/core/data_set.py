@@ -41,7 +41,8 @@ class Chip:
         region: country or territory, or empty.
         crs: of ``bounds``; empty if nobody knows where it is.
         bounds: (left, bottom, right, top) in ``crs``.
-        shares: share of its pixels by class index, IGNORE among them; empty if not counted.
+        shares: share of its pixels by class index, IGNORE among them; None if not counted.
+        checksum: of its files, so that another version of them is another version of the set.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Chip:
     crs: str = ""
     bounds: tuple[float, float, float, float] | None = None
     shares: Mapping[int, float] | None = None
+    checksum: str = ""
 
 
 class ChipReader(Protocol):

@@ -1,0 +1,200 @@
+"""Sets that are arrays: ``.npz`` files and Zarr groups, chips along the first axis."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minetrace.chips.options import SetOptions
+from minetrace.chips.values import Values, classes_of, refuse_guesses
+from minetrace.core.bands import common_name
+from minetrace.core.data_set import Chip, DataSet
+from minetrace.errors import DataSetError, MissingExtraError
+
+IMAGES = ("images", "image", "features", "chips", "x", "img", "data")
+MASKS = ("masks", "mask", "labels", "annotations", "y", "msk")
+WHOLE = ("label", "labels", "y", "class")
+SPLIT, PLACE, PERIOD, SOURCE, NAME = "split", "place", "period", "source", "name"
+UNWRITTEN = -1  # what a row of a mining-net group holds until it is written
+LANDSAT_NAMES = {"swir1": "swir16", "swir2": "swir22", "thermal": "lwir11"}
+MINING_NET = ("blue", "green", "red", "nir08", "swir16", "swir22", "lwir11")
+
+
+@dataclass(frozen=True)
+class ArrayChips:
+    """Reads chips whose ``image`` and ``mask`` are row numbers.
+
+    Attributes:
+        path: of the ``.npz`` file or the Zarr group.
+        images: name of the array, (n, bands, height, width), or with the bands last.
+        masks: name of the array, (n, height, width) or (n, 1, height, width); empty if none.
+        bands: how many there are.
+        values: what the numbers of the bands mean.
+        classes: how many there are.
+        known: class of a mask's number, where it is not the number itself.
+    """
+
+    path: Path
+    images: str
+    masks: str
+    bands: int
+    values: Values
+    classes: int
+    known: Mapping[int, int] = field(default_factory=dict)
+
+    def image(self, chip: Chip) -> NDArray[np.float32]:
+        """(bands, height, width), NaN where nothing was seen."""
+        numbers = np.asarray(self._held[self.images][int(chip.image)])
+        if numbers.shape[0] != self.bands:
+            numbers = numbers.transpose(2, 0, 1)
+        return self.values.of(numbers)
+
+    def mask(self, chip: Chip) -> NDArray[np.uint8]:
+        """(height, width), a class index or IGNORE."""
+        numbers = np.asarray(self._held[self.masks][int(chip.mask)])
+        return classes_of(numbers.reshape(numbers.shape[-2:]), self.known, self.classes,
+                          f"{self.path}, row {chip.mask}")  # fmt: skip
+
+    @cached_property
+    def _held(self) -> Mapping[str, Any]:
+        return _open_group(self.path) if self.path.is_dir() else _open_npz(self.path)
+
+    def __getstate__(self) -> dict[str, Any]:  # what is open stays with its process
+        return {k: v for k, v in self.__dict__.items() if k != "_held"}
+
+
+def open_arrays(path: Path, options: SetOptions) -> DataSet:
+    """A ``.npz`` file or a Zarr group of chips.
+
+    Its arrays may be called images, features, chips or x (n, bands, height, width; or bands last),
+    and masks, labels or y: (n, height, width) classes of pixels, or (n,) classes of whole chips.
+    Further arrays (n,) called split, place, period, source and name are taken as that; of
+    mining-net's groups, ``cluster_id``, ``tile_ix``, ``tile_iy`` and ``year`` are.
+
+    Raises:
+        DataSetError: an array is missing, of another length, or pickled.
+        BandError: nobody names the bands.
+        RadiometryError: optical bands hold no reflectance, and nobody says what they hold.
+        MissingExtraError: the package zarr is not installed.
+    """
+    held = _open_group(path) if path.is_dir() else _open_npz(path)
+    images = _named(held, IMAGES, path)
+    shape = held[images].shape
+    if len(shape) != 4:
+        raise DataSetError(f"{path}: {images} has {len(shape)} axes; chips have four: "
+                           "(chip, band, row, column), or with the band last")  # fmt: skip
+    bands = _bands(shape, options, path)
+    masks, whole = _labels(held, images, shape[0])
+    chips = _rows(held, shape[0], masks, whole, options)
+    values = Values(
+        tuple(options.scale.get(band, 1.0) for band in bands),
+        tuple(options.offset.get(band, 0.0) for band in bands), options.nodata,
+    )  # fmt: skip
+    reader = ArrayChips(path, images, masks, len(bands), values, len(options.classes),
+                        options.values)  # fmt: skip
+    reader.__dict__["_held"] = held
+    if not chips:
+        raise DataSetError(f"{path}: holds no chips that were written; is it finished?")
+    refuse_guesses(reader.image(chips[0]), bands, str(path))
+    return DataSet(path.stem, chips, bands, options.classes, reader, options.resolution_m,
+                   options.level, options.data)  # fmt: skip
+
+
+def _open_npz(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise DataSetError(f"{path}: is no .npz file ({error}); get it again") from error
+        raise DataSetError(f"{path}: holds pickled objects. {PICKLE}") from error
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataSetError(f"{path}: is no .npz file ({error}); get it again") from error
+
+
+PICKLE = (
+    "A pickle runs any program that it holds when it is opened, so none is read here. Where you "
+    "trust it, open it in a Python of its own without your keys and files (a container, no "
+    "network) and save plain arrays: np.savez('chips.npz', images=…, masks=…, split=…)"
+)
+
+
+def _open_group(path: Path) -> Mapping[str, Any]:
+    try:
+        import zarr
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{path}: reading Zarr needs the package zarr: pip install 'minetrace[zarr]'"
+        ) from error
+    try:
+        group = zarr.open_group(str(path), mode="r")
+        return dict(group.arrays())
+    except Exception as error:  # zarr raises what its store or codec raises
+        raise DataSetError(f"{path}: is no Zarr group that can be read ({error})") from error
+
+
+def _named(held: Mapping[str, Any], names: tuple[str, ...], path: Path) -> str:
+    for name in names:
+        if name in held and held[name].ndim == 4:
+            return name
+    raise DataSetError(f"{path}: holds {', '.join(held) or 'nothing'}; the chips must be an array "
+                       f"of four axes called {', '.join(names[:4])}")  # fmt: skip
+
+
+def _labels(held: Mapping[str, Any], images: str, count: int) -> tuple[str, str]:
+    """The arrays of masks and of whole labels; empty if there is none."""
+    masks = next((n for n in MASKS if n in held and n != images and held[n].ndim >= 3
+                  and held[n].shape[0] == count), "")  # fmt: skip
+    whole = next((n for n in WHOLE if n in held and held[n].shape == (count,)), "")
+    if not masks and not whole:
+        raise DataSetError("holds neither masks (n, height, width) nor a label per chip (n,)")
+    return masks, whole
+
+
+def _bands(shape: tuple[int, ...], options: SetOptions, path: Path) -> tuple[str, ...]:
+    named = [common_name(LANDSAT_NAMES.get(name, name)) or "" for name in options.bands]
+    if not named and shape[1] == len(MINING_NET):
+        named = list(MINING_NET)
+    if "" in named or len(named) not in (shape[1], shape[3]):
+        from minetrace.errors import BandError
+
+        raise BandError(
+            f"{path}: chips are {' x '.join(map(str, shape[1:]))}, and nobody names that many "
+            "bands; say them in order, such as bands: [blue, green, red, nir]"
+        )
+    return tuple(named)
+
+
+def _rows(
+    held: Mapping[str, Any], count: int, masks: str, whole: str, options: SetOptions
+) -> tuple[Chip, ...]:
+    columns = {
+        name: np.asarray(held[name][:])
+        for name in (NAME, SPLIT, PLACE, PERIOD, SOURCE, "year", "cluster_id", "tile_ix", "tile_iy")
+        if name in held and held[name].shape == (count,)
+    }
+    labels = np.asarray(held[whole][:]) if whole else None
+    left_out, chips = set(options.exclude), []
+    for row in range(count):
+        said = {name: str(column[row]) for name, column in columns.items()}
+        if "year" in columns and int(columns["year"][row]) == UNWRITTEN:
+            continue
+        name = said.get(NAME, f"{row:06d}")
+        if name in left_out:
+            continue
+        where = [said[k] for k in ("cluster_id", "tile_ix", "tile_iy") if k in said]
+        chips.append(Chip(
+            name=name, image=str(row), mask=str(row) if masks else "",
+            split=said.get(SPLIT, ""), place=said.get(PLACE, "_".join(where)),
+            period=said.get(PERIOD, said.get("year", "")),
+            source=said.get(SOURCE, options.source),
+            label=None if labels is None else int(labels[row]),
+        ))  # fmt: skip
+    return tuple(chips)

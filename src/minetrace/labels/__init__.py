@@ -1,0 +1,1 @@
+"""Reference polygons and points: read, repaired, put together, and held against each other."""
