@@ -298,7 +298,7 @@ def test_layers_pile_up_and_differences_say_what_is_new() -> None:
     assert [len(part) for part in news.values()] == [1, 0, 1]  # 8.8 ha are below 11
     all_news = differences(found, min_ha=0)
     total = sum(float(part.columns["footprint_ha"].sum()) for part in all_news.values())
-    assert total == pytest.approx(hectares[-1], rel=1e-9)
+    assert total == pytest.approx(hectares[-1], rel=1e-6)  # edges that are cut are geodesics anew
 
 
 def test_quarters_count_from_the_last_full_year_or_from_each_other() -> None:

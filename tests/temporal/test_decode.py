@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from minetrace.core.period import Period
 from minetrace.core.scores import NOT_LOOKED
 from minetrace.errors import PeriodError, StudyError
-from minetrace.temporal.course import ABANDONED, ACTIVE, NOT_YET, Course, gaps_years, transition
+from minetrace.temporal.course import (
+    ABANDONED,
+    ACTIVE,
+    LOOKALIKE,
+    NOT_YET,
+    Course,
+    gaps_years,
+    transition,
+)
 from minetrace.temporal.decode import BLOCK_PX, UNKNOWN, decode
 from minetrace.temporal.evidence import Calibrated, Detections
 from minetrace.temporal.posterior import posterior
@@ -23,15 +31,16 @@ SCORES = st.one_of(st.integers(0, 10_000), st.just(NOT_LOOKED))
 COURSES = st.builds(
     Course,
     active_share=st.floats(1e-4, 0.3), abandoned_share=st.floats(1e-4, 0.3),
+    lookalike_share=st.one_of(st.just(0.0), st.floats(1e-4, 0.3)),
     begin_years=st.floats(2, 500), active_years=st.floats(0.5, 30), idle_years=st.floats(1, 200),
 )  # fmt: skip
 EVIDENCE = st.one_of(
     st.builds(Calibrated, scored_prior=st.floats(0.01, 0.9), slip=st.floats(1e-3, 0.2),
-              weight=st.floats(0.2, 1), residue=st.floats(0, 0.5)),
+              weight=st.floats(0.2, 1), residue=st.floats(0, 0.5), guise=st.floats(0, 0.95)),
     st.builds(Detections, sensitivity=st.floats(0.5, 0.99), false_alarm=st.floats(0.001, 0.4),
-              residue=st.floats(0, 0.5)),
+              residue=st.floats(0, 0.5), guise=st.floats(0, 0.95)),
 )  # fmt: skip
-LINES = st.lists(st.integers(20, 900), min_size=1, max_size=5)
+LINES = st.lists(st.integers(20, 900), min_size=1, max_size=4)
 
 
 def line_of(days: list[int]) -> list[Period]:
@@ -49,7 +58,14 @@ def years(count: int) -> list[Period]:
 
 
 def all_paths(count: int) -> np.ndarray:
-    return np.array(list(product(range(3), repeat=count)))
+    return np.array(list(product(range(4), repeat=count)))
+
+
+def four(steps: np.ndarray, same: float, never: float) -> np.ndarray:
+    """Steps with the lookalike, which it neither enters nor leaves."""
+    whole = np.full((len(steps), 4, 4), never, dtype=steps.dtype)
+    whole[:, :3, :3], whole[:, 3, 3] = steps, same
+    return whole
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,19 +76,20 @@ def test_sums_over_paths_equal_those_over_every_path_written_out(
     line = line_of(days)
     scores = np.array(data.draw(st.lists(SCORES, min_size=len(line), max_size=len(line))))
     ratios, steps = evidence.ratios()[scores].astype(float), course.steps(gaps_years(line))
-    likelihood = np.stack(
-        [np.ones(len(line)), ratios, evidence.residue * ratios + 1 - evidence.residue], axis=1
-    )
+    whole = four(steps, 1.0, 0.0)
+    likelihood = np.stack([chance * ratios + 1 - chance for chance in
+                           (0.0, 1.0, evidence.residue, evidence.guise)], axis=1)  # fmt: skip
     paths = all_paths(len(line))
     weight = course.initial[paths[:, 0]] * likelihood[np.arange(len(line)), paths].prod(axis=1)
     for t in range(1, len(line)):
-        weight *= steps[t - 1][paths[:, t - 1], paths[:, t]]
+        weight *= whole[t - 1][paths[:, t - 1], paths[:, t]]
     weight /= weight.sum()
     mined = paths == ACTIVE
     ever = mined.any(axis=1)
     first = np.where(ever, mined.argmax(axis=1), -1)
     last = np.where(ever, len(line) - 1 - mined[:, ::-1].argmax(axis=1), -1)
-    found = posterior(evidence.ratios()[scores][:, None], course.initial, steps, evidence.residue)
+    found = posterior(evidence.ratios()[scores][:, None], course.initial, steps,
+                      evidence.residue, evidence.guise)  # fmt: skip
     for t in range(len(line)):
         assert found.active[t, 0] == pytest.approx(weight[mined[:, t]].sum(), abs=2e-5)
         assert found.first[t, 0] == pytest.approx(weight[first == t].sum(), abs=2e-5)
@@ -88,22 +105,25 @@ def test_the_best_path_is_the_best_of_all_paths_to_the_last_unit(
     coarse = st.sampled_from([0, 5000, 10_000, NOT_LOOKED])  # many ties
     scores = np.array(data.draw(st.lists(coarse, min_size=len(line), max_size=len(line))))
     ratios = evidence.ratios()[scores].astype(float)
-    active, faded = gains(ratios), gains(evidence.residue * ratios + 1 - evidence.residue)
+    active, faded, guise = (gains(chance * ratios + 1 - chance)
+                            for chance in (1.0, evidence.residue, evidence.guise))  # fmt: skip
     start, steps = gains(course.initial), gains(course.steps(gaps_years(line)))
-    look = np.stack([np.zeros_like(active), active, faded], axis=1)
+    look = np.stack([np.zeros_like(active), active, faded, guise], axis=1)
+    whole = four(steps, 0, FORBIDDEN)
     paths = [
         path
         for path in all_paths(len(line)).tolist()
         if not any(now == NOT_YET and was != NOT_YET for was, now in pairwise(path))
+        and (LOOKALIKE not in path or set(path) == {LOOKALIKE})
     ]
 
     def total(path: list[int]) -> int:
-        moves = sum(int(steps[t][path[t], path[t + 1]]) for t in range(len(path) - 1))
+        moves = sum(int(whole[t][path[t], path[t + 1]]) for t in range(len(path) - 1))
         return int(start[path[0]]) + moves + sum(int(look[t, s]) for t, s in enumerate(path))
 
     highest = max(map(total, paths))
     wanted = min(path[::-1] for path in paths if total(path) == highest)[::-1]
-    found = best_path(active[:, None], faded[:, None], start, steps)[:, 0]
+    found = best_path(active[:, None], faded[:, None], guise.sum(keepdims=True), start, steps)[:, 0]
     assert found.tolist() == wanted
 
 
@@ -137,13 +157,22 @@ def test_a_pixel_does_not_know_its_block_its_neighbours_or_the_threads() -> None
 def test_a_blind_period_says_nothing_and_is_told_by_those_around_it() -> None:
     seen = np.array([[500], [9500], [9500], [9500]], np.uint16)
     blind = np.insert(seen, 2, NOT_LOOKED, axis=0)
-    found = decode(blind, years(5), evidence=Calibrated())
+    plain = Course(lookalike_share=0)
+    found = decode(blind, years(5), course=plain, evidence=Calibrated())
     assert found.active[2, 0] > 8_000  # mined before and after, so mined meanwhile
     assert found.state[:, 0].tolist() == [NOT_YET, ACTIVE, ACTIVE, ACTIVE, ACTIVE]
     gap = [p for k, p in enumerate(years(5)) if k != 2]
-    without = decode(seen, gap, evidence=Calibrated())
+    without = decode(seen, gap, course=plain, evidence=Calibrated())
     keep = [0, 1, 3, 4]
     assert np.abs(found.active[keep].astype(int) - without.active).max() <= 1
+
+
+def test_an_answer_for_some_periods_is_part_of_the_answer_for_all() -> None:
+    scores = np.random.default_rng(1).integers(0, 10_001, (5, 40)).astype(np.uint16)
+    whole = decode(scores, years(5), evidence=Calibrated())
+    part = decode(scores, years(5), evidence=Calibrated(), wanted=[years(5)[3], years(5)[1]])
+    for name in ("active", "first", "last", "state"):
+        assert (getattr(part, name) == getattr(whole, name)[[3, 1]]).all()
 
 
 def test_ground_that_nobody_looked_at_stays_unknown() -> None:
@@ -160,8 +189,20 @@ def test_one_bright_year_is_a_cloud_and_three_are_a_mine() -> None:
     once = np.array([300, 300, 9_900, 300, 300, 300], np.uint16)[:, None]
     thrice = np.array([300, 300, 9_900, 9_900, 9_900, 300], np.uint16)[:, None]
     assert not (decode(once, years(6), evidence=Calibrated()).state == ACTIVE).any()
-    found = decode(thrice, years(6), evidence=Calibrated()).state[:, 0]
+    plain = Course(lookalike_share=0)
+    found = decode(thrice, years(6), course=plain, evidence=Calibrated()).state[:, 0]
     assert found.tolist() == [NOT_YET] * 2 + [ACTIVE] * 3 + [ABANDONED]
+
+
+def test_what_is_bright_every_other_year_is_a_field() -> None:
+    flickers = np.array([9_900, 300] * 3, np.uint16)[:, None]
+    found = decode(flickers, years(6), evidence=Calibrated())
+    assert (found.state == LOOKALIKE).all()
+    assert (found.active < 1_000).all()
+    fields_unheard_of = decode(
+        flickers, years(6), course=Course(lookalike_share=0), evidence=Calibrated()
+    )
+    assert (fields_unheard_of.active > found.active).all()
 
 
 def test_floats_and_counts_are_the_same_scores() -> None:
@@ -180,7 +221,8 @@ def test_long_series_of_extreme_scores_stay_probabilities() -> None:
     quarters = [Period.quarter(2000 + k // 4, k % 4 + 1) for k in range(80)]
     hard = Calibrated(scored_prior=0.001, slip=1e-4, residue=0.5)
     tables = hard.ratios()[scores]
-    sums = posterior(tables, Course().initial, Course().steps(gaps_years(quarters)), hard.residue)
+    steps = Course().steps(gaps_years(quarters))
+    sums = posterior(tables, Course().initial, steps, hard.residue, hard.guise)
     for part in (sums.active, sums.first, sums.last):
         assert np.isfinite(part).all()
         assert (part >= 0).all()

@@ -1,5 +1,8 @@
 """The course that ground takes: not yet mined, active, abandoned; and how likely each step is.
 
+Some ground only looks like mining: fields that are bare in some years, sandbanks, towns. It has a
+state of its own, which it never leaves.
+
 Ground changes in continuous time. What a user says are mean waiting times in years; a gap between
 two periods, however long, has the transition probabilities ``expm(years * generator)``, so that
 years, quarters and holes in a series need no rule of their own.
@@ -21,8 +24,8 @@ from numpy.typing import NDArray
 from minetrace.core.period import Period
 from minetrace.errors import PeriodError, StudyError
 
-NOT_YET, ACTIVE, ABANDONED = 0, 1, 2
-STATES = ("not yet", "active", "abandoned or recovering")
+NOT_YET, ACTIVE, ABANDONED, LOOKALIKE = 0, 1, 2, 3
+STATES = ("not yet", "active", "abandoned or recovering", "never, though it may look so")
 _YEAR_DAYS = 365.2425
 
 
@@ -33,6 +36,7 @@ class Course:
     Attributes:
         active_share: share of the ground that is active when the series begins.
         abandoned_share: share that was abandoned before it begins and still shows.
+        lookalike_share: share that is never mined but looks so now and then; 0 for none.
         begin_years: how long untouched ground waits, on average, until mining begins there.
         active_years: how long mining goes on in one place.
         idle_years: how long abandoned ground waits until it is dug again.
@@ -40,6 +44,7 @@ class Course:
 
     active_share: float = 0.01
     abandoned_share: float = 0.005
+    lookalike_share: float = 0.03
     begin_years: float = 200.0
     active_years: float = 8.0
     idle_years: float = 40.0
@@ -54,18 +59,27 @@ class Course:
                     f"decode: {name} is {getattr(self, name)}; give a share from 1e-6 to below 1, "
                     "since what has no chance could never be found"
                 )
-        if self.active_share + self.abandoned_share >= 1:
-            raise StudyError("decode: active_share and abandoned_share leave no untouched ground")
+        if not 0 <= self.lookalike_share < 1:
+            raise StudyError(
+                f"decode: lookalike_share is {self.lookalike_share}; give 0 to below 1"
+            )
+        if self.active_share + self.abandoned_share + self.lookalike_share >= 1:
+            raise StudyError(
+                "decode: the shares of active, abandoned and lookalike leave no untouched ground"
+            )
 
     @property
     def initial(self) -> NDArray[np.float64]:
-        """(3,) probabilities of the states in the first period."""
-        began = self.active_share + self.abandoned_share
-        return np.array([1 - began, self.active_share, self.abandoned_share])
+        """(4,) probabilities of the states in the first period."""
+        others = self.active_share, self.abandoned_share, self.lookalike_share
+        return np.array([1 - sum(others), *others])
 
     @property
     def generator(self) -> NDArray[np.float64]:
-        """(3, 3) rates a year, rows from; nothing becomes untouched again."""
+        """(3, 3) rates a year between the states besides lookalikes, rows from.
+
+        Nothing becomes untouched again.
+        """
         begin, stop, again = 1 / self.begin_years, 1 / self.active_years, 1 / self.idle_years
         return np.array([[-begin, begin, 0.0], [0.0, -stop, stop], [0.0, again, -again]])
 

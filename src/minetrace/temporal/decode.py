@@ -38,7 +38,7 @@ class Decoded:
         first: likewise, of the period being the first in which it was mined.
         last: likewise, of the period being the last.
         state: (periods, …) uint8, the single best course: 0 not yet, 1 active, 2 abandoned or
-            recovering, 255 unknown.
+            recovering, 3 never though it may look so, 255 unknown.
     """
 
     periods: tuple[Period, ...]
@@ -54,6 +54,7 @@ def decode(
     *,
     course: Course | None = None,
     evidence: Evidence,
+    wanted: Sequence[Period] | None = None,
     threads: int = 2,
 ) -> Decoded:
     """Decode a series of scores.
@@ -67,6 +68,8 @@ def decode(
         periods: what each layer is of, in any order.
         course: what is believed of ground before anybody looks.
         evidence: what a score says: ``Calibrated`` or ``Detections``.
+        wanted: periods to answer for, default all: the answer of one takes 7 bytes a pixel. What
+            it says does not depend on the others, all of ``periods`` are evidence.
         threads: how many blocks are worked at once; the answer does not depend on it.
 
     Raises:
@@ -78,19 +81,22 @@ def decode(
     order = [list(periods).index(period) for period in line]
     model = _Model.of(line, course or Course(), evidence)
     flat = _as_counts(scores).reshape(len(scores), -1)
-    active, first, last = (np.empty(flat.shape, np.uint16) for _ in range(3))
-    answer = Decoded(tuple(periods), active, first, last, np.empty(flat.shape, np.uint8))
+    asked = tuple(periods if wanted is None else wanted)
+    shape = (len(asked), flat.shape[1])
+    active, first, last = (np.empty(shape, np.uint16) for _ in range(3))
+    answer = Decoded(asked, active, first, last, np.empty(shape, np.uint8))
+    places = [line.index(period) for period in asked]
 
     def work(part: slice) -> None:
-        model.fill(answer, flat, order, part)
+        model.fill(answer, flat[order, part], places, part)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         for _ in pool.map(work, _blocks(flat.shape[1])):
             pass
-    shape = scores.shape
+    whole = (len(asked), *scores.shape[1:])
     return Decoded(
-        answer.periods, answer.active.reshape(shape), answer.first.reshape(shape),
-        answer.last.reshape(shape), answer.state.reshape(shape),
+        answer.periods, answer.active.reshape(whole), answer.first.reshape(whole),
+        answer.last.reshape(whole), answer.state.reshape(whole),
     )  # fmt: skip
 
 
@@ -102,27 +108,41 @@ class _Model:
     steps: NDArray[np.float64]
     ratios: NDArray[np.float32]
     residue: float
+    guise: float
     initial_gain: NDArray[np.int32]
     steps_gain: NDArray[np.int32]
     active_gain: NDArray[np.int32]
     abandoned_gain: NDArray[np.int32]
+    lookalike_gain: NDArray[np.int32]
 
     @classmethod
     def of(cls, line: Sequence[Period], course: Course, evidence: Evidence) -> _Model:
-        ratios, residue = evidence.ratios(), evidence.residue
-        initial, steps = course.initial, course.steps(gaps_years(line))
-        faded = residue * ratios.astype(np.float64) + 1 - residue
+        ratios, initial, steps = evidence.ratios(), course.initial, course.steps(gaps_years(line))
+
+        def seldom(chance: float) -> NDArray[np.int32]:
+            return gains(chance * ratios.astype(np.float64) + 1 - chance)
+
         return cls(
-            initial, steps, ratios, residue,
-            gains(initial), gains(steps), gains(ratios), gains(faded),
+            initial, steps, ratios, evidence.residue, evidence.guise,
+            gains(initial), gains(steps), gains(ratios),
+            seldom(evidence.residue), seldom(evidence.guise),
         )  # fmt: skip
 
-    def fill(self, answer: Decoded, flat: Values, order: Sequence[int], part: slice) -> None:
-        """Decode one block into its place."""
-        values = flat[order, part]
-        sums = posterior(np.take(self.ratios, values), self.initial, self.steps, self.residue)
+    def fill(self, answer: Decoded, values: Values, places: Sequence[int], part: slice) -> None:
+        """Decode one block, its layers in time order, into its part of the answer.
+
+        Args:
+            answer: what is filled, a layer per wanted period.
+            values: (periods, n) scores of the block.
+            places: for each wanted period its place in time.
+            part: the pixels of the block.
+        """
+        sums = posterior(
+            np.take(self.ratios, values), self.initial, self.steps, self.residue, self.guise
+        )
         path = best_path(
             np.take(self.active_gain, values), np.take(self.abandoned_gain, values),
+            np.take(self.lookalike_gain, values).sum(axis=0, dtype=np.int32),
             self.initial_gain, self.steps_gain,
         )  # fmt: skip
         path[:, (values == NOT_LOOKED).all(axis=0)] = UNKNOWN
@@ -130,12 +150,10 @@ class _Model:
         targets = ((answer.active, sums.active), (answer.first, sums.first),
                    (answer.last, sums.last))  # fmt: skip
         for target, probability in targets:
-            counts = _counts(probability)
+            counts = _counts(probability[places])
             counts[:, unknown] = NOT_LOOKED
-            for place, layer in zip(order, counts, strict=True):
-                target[place, part] = layer
-        for place, states in zip(order, path, strict=True):
-            answer.state[place, part] = states
+            target[:, part] = counts
+        answer.state[:, part] = path[places]
 
 
 def _counts(probability: NDArray[np.float32]) -> Values:

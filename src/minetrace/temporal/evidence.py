@@ -20,8 +20,11 @@ from numpy.typing import NDArray
 
 from minetrace.core.scores import NOT_LOOKED, SCALE
 from minetrace.errors import StudyError
+from minetrace.temporal.curve import Curve
 
 MAX_RESIDUE = 0.5
+MAX_GUISE = 0.95
+_AS_SAID = Curve(((0.0, 0.0), (1.0, 1.0)), 0.5)
 
 
 class Evidence(Protocol):
@@ -30,6 +33,11 @@ class Evidence(Protocol):
     @property
     def residue(self) -> float:
         """Chance that abandoned ground still looks as active ground does."""
+        ...
+
+    @property
+    def guise(self) -> float:
+        """Chance that a lookalike looks as active ground does."""
         ...
 
     def ratios(self) -> NDArray[np.float32]:
@@ -48,23 +56,30 @@ class Calibrated:
         weight: power of the ratio, below 1 if the errors of one place repeat from period to
             period (a sandbank is bright every year), so that looks are not independent.
         residue: chance that abandoned ground still looks as active ground does.
+        guise: chance that ground which is never mined but may look so (see ``Course``) does.
+        curve: what a score of this scorer came to where the truth is known; with it the score
+            itself need be no probability, and its prior stands in for ``scored_prior``.
     """
 
     scored_prior: float = 0.5
     slip: float = 0.02
     weight: float = 1.0
     residue: float = 0.1
+    guise: float = 0.5
+    curve: Curve | None = None
 
     def __post_init__(self) -> None:
         _share("scored_prior", self.scored_prior, 1e-6, 1 - 1e-6)
         _share("slip", self.slip, 1e-4, 0.49)
         _share("weight", self.weight, 1e-3, 1.0)
         _share("residue", self.residue, 0.0, MAX_RESIDUE)
+        _share("guise", self.guise, 0.0, MAX_GUISE)
 
     def ratios(self) -> NDArray[np.float32]:
         """(65536,) ratio by score; what lies above 10,000 counts as 10,000."""
-        p = np.minimum(np.arange(NOT_LOOKED + 1) / SCALE, 1.0)
-        fair_for, fair_against = p * (1 - self.scored_prior), (1 - p) * self.scored_prior
+        prior = self.scored_prior if self.curve is None else self.curve.prior
+        p = (self.curve or _AS_SAID).table()
+        fair_for, fair_against = p * (1 - prior), (1 - p) * prior
         sure = fair_for / (fair_for + fair_against)  # as if half the ground had been active
         told = self.slip + (1 - 2 * self.slip) * sure
         return _table((told / (1 - told)) ** self.weight)
@@ -79,18 +94,21 @@ class Detections:
         sensitivity: share of active ground that is detected in one period.
         false_alarm: share of other ground that is.
         residue: chance that abandoned ground still looks as active ground does.
+        guise: chance that ground which is never mined but may look so (see ``Course``) does.
     """
 
     threshold: float = 0.5
     sensitivity: float = 0.8
     false_alarm: float = 0.05
     residue: float = 0.1
+    guise: float = 0.5
 
     def __post_init__(self) -> None:
         _share("threshold", self.threshold, 0.0, 1.0)
         _share("sensitivity", self.sensitivity, 1e-4, 1 - 1e-4)
         _share("false_alarm", self.false_alarm, 1e-4, 1 - 1e-4)
         _share("residue", self.residue, 0.0, MAX_RESIDUE)
+        _share("guise", self.guise, 0.0, MAX_GUISE)
         if self.sensitivity <= self.false_alarm:
             raise StudyError(
                 f"decode: sensitivity {self.sensitivity} is not above false_alarm "

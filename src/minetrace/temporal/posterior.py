@@ -5,6 +5,9 @@ Of every path through the states its probability is known; what is asked is a su
 first time, ``last`` those that are active in it and never again. The last two are not functions of
 the first: each needs a recursion over the paths that have kept out of the active state.
 
+A lookalike has one path, which meets no other: its share of the probability is taken off the sums
+over all others at the end.
+
 Source: Rabiner (1989), doi:10.1109/5.18626, with his scaling.
 """
 
@@ -14,6 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from minetrace.temporal.course import LOOKALIKE
 
 Floats = NDArray[np.float32]
 
@@ -39,16 +44,21 @@ class _Forward:
 
 
 def posterior(
-    ratios: Floats, initial: NDArray[np.floating], steps: NDArray[np.floating], residue: float
+    ratios: Floats,
+    initial: NDArray[np.floating],
+    steps: NDArray[np.floating],
+    residue: float,
+    guise: float,
 ) -> Posterior:
     """Sum over all paths of a block of pixels.
 
     Args:
         ratios: (periods, n) likelihood ratio of active to not active; 1 where nobody looked.
-        initial: (3,) probabilities of the states in the first period.
-        steps: (periods - 1, 3, 3) transition probabilities.
+        initial: (4,) probabilities of the states in the first period.
+        steps: (periods - 1, 3, 3) transition probabilities between the first three.
         residue: chance that abandoned ground looks active: its likelihood is
             ``residue * ratio + 1 - residue`` beside 1 for untouched ground.
+        guise: likewise, of a lookalike.
 
     Returns:
         ``first`` and ``last`` sum to the probability of ever being active.
@@ -56,7 +66,22 @@ def posterior(
     start, moves = initial.astype(np.float32), steps.astype(np.float32)
     faded = ratios * np.float32(residue) + np.float32(1 - residue)
     forward, scale = _forward(ratios, faded, start, moves)
-    return _backward(ratios, faded, moves, forward, scale)
+    found = _backward(ratios, faded, moves, forward, scale)
+    if start[LOOKALIKE] > 0:
+        true = _not_a_lookalike(ratios, scale, start[LOOKALIKE], np.float32(guise))
+        for part in vars(found).values():
+            np.multiply(part, true, out=part)
+    return found
+
+
+def _not_a_lookalike(
+    ratios: Floats, scale: list[Floats], share: np.float32, guise: np.float32
+) -> Floats:
+    """(n,) probability of being none, by the likelihoods of its one path and of all others."""
+    excess = np.full_like(ratios[0], np.log(share))
+    for ratio, one in zip(ratios, scale, strict=True):
+        excess += np.log((ratio * guise + (1 - guise)) * one)
+    return np.asarray(1 / (1 + np.exp(np.minimum(excess, np.float32(80)))))
 
 
 def _forward(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from minetrace.temporal.course import ABANDONED, ACTIVE, NOT_YET
+from minetrace.temporal.course import ABANDONED, ACTIVE, LOOKALIKE, NOT_YET
 
 UNIT = 4096  # whole numbers to a nat
 FORBIDDEN = -(1 << 24)  # worse than any path of 100 periods at the largest ratio that is allowed
@@ -26,14 +26,18 @@ def gains(probability: NDArray[np.floating]) -> Ints:
     return np.where(p > 0, np.rint(np.maximum(logs * UNIT, FORBIDDEN)), FORBIDDEN).astype(np.int32)
 
 
-def best_path(active: Ints, abandoned: Ints, initial: Ints, steps: Ints) -> NDArray[np.uint8]:
+def best_path(
+    active: Ints, abandoned: Ints, lookalike: Ints, initial: Ints, steps: Ints
+) -> NDArray[np.uint8]:
     """The best path of every pixel.
 
     Args:
         active: (periods, n) gain of active over untouched ground, in units.
         abandoned: (periods, n) likewise of abandoned ground.
-        initial: (3,) gains of the states in the first period.
-        steps: (periods - 1, 3, 3) gains of transitions; into untouched ground only from itself.
+        lookalike: (n,) likewise of a lookalike, of all periods together.
+        initial: (4,) gains of the states in the first period.
+        steps: (periods - 1, 3, 3) gains of transitions between the first three; into untouched
+            ground only from itself.
 
     Returns:
         (periods, n) states. Of equally good paths the one that ends in the lowest state, and
@@ -48,11 +52,12 @@ def best_path(active: Ints, abandoned: Ints, initial: Ints, steps: Ints) -> NDAr
         came[1, t], to_b = _best(u + m[0, 2], a + m[1, 2], b + m[2, 2])
         u, a, b = u + m[0, 0], to_a + active[t], to_b + abandoned[t]
     path = np.empty(active.shape, dtype=np.uint8)
-    path[-1], _ = _best(u, a, b)
+    path[-1], highest = _best(u, a, b)
     for t in range(len(active) - 1, 0, -1):
         now = path[t]
         into_active = np.where(now == ACTIVE, came[0, t], np.uint8(NOT_YET))
         path[t - 1] = np.where(now == ABANDONED, came[1, t], into_active)
+    path[:, initial[LOOKALIKE] + lookalike > highest] = LOOKALIKE
     return path
 
 
