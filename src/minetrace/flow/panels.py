@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import geopandas as gpd
 import numpy as np
@@ -50,15 +50,22 @@ def as_footprints(
     return Footprints(shapes, str(table.crs), _extent(table, extent, origin), scores)
 
 
+def said_extent(extent: str | None, origin: str) -> Extent:
+    """What somebody said that outlines mean.
+
+    Raises:
+        OutlineError: nobody said it, or it is none of the two.
+    """
+    if extent in get_args(Extent):
+        return cast(Extent, extent)
+    if extent is None:
+        raise OutlineError(
+            f"{origin}: nobody said what the outlines mean; give extent 'mined' if they follow "
+            "the mined ground, 'footprint' if they are windows of detections"
+        )
+    raise OutlineError(f"extent is {extent!r}; it must be 'mined' or 'footprint'")
+
+
 def _extent(table: gpd.GeoDataFrame, extent: Extent | None, origin: str) -> Extent:
-    if extent is not None:
-        if extent not in get_args(Extent):
-            raise OutlineError(f"extent is {extent!r}; it must be 'mined' or 'footprint'")
-        return extent
-    said = set(table["extent"]) if "extent" in table.columns else set()
-    if len(said) == 1 and (only := said.pop()) in get_args(Extent):
-        return only  # type: ignore[no-any-return]
-    raise OutlineError(
-        f"{origin}: nobody said what the outlines mean; give extent='mined' if they follow the "
-        "mined ground, extent='footprint' if they are windows of detections"
-    )
+    said = set(table["extent"]) if extent is None and "extent" in table.columns else set()
+    return said_extent(said.pop() if len(said) == 1 else extent, origin)

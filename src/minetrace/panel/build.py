@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -20,13 +20,14 @@ from minetrace.core.footprints import Extent, Footprints
 from minetrace.core.period import Period, ordered
 from minetrace.core.region import project
 from minetrace.errors import OutlineError
-from minetrace.panel import identity
+from minetrace.panel import identity, increments
 from minetrace.panel.events import events
-from minetrace.panel.gather import HECTARES, LONLAT, Outlines, gather
-from minetrace.panel.overlap import EQUAL_AREA, Index
+from minetrace.panel.gather import Outlines, gather
+from minetrace.panel.overlap import EQUAL_AREA, HECTARES, LONLAT, Index
 
-__all__ = ["IdentityRules", "Looked", "build_panel"]
+__all__ = ["Counts", "IdentityRules", "Looked", "build_panel"]
 
+Counts = Literal["present", "new"]
 Looked = Callable[[Period, NDArray[np.object_]], NDArray[np.float64]]
 """Share of each geometry (EPSG:4326) with enough looks in a period, 0 to 1."""
 
@@ -40,10 +41,12 @@ class IdentityRules:
             was looked at; below it, nobody knows.
         growth: relative change of hectares, from when it was last seen, that counts as growing
             or shrinking.
+        reach_m: of newly mined ground alone: within how many metres it belongs to a site.
     """
 
     min_looked_share: float = 0.5
     growth: float = 0.10
+    reach_m: float = increments.REACH_M
 
 
 def build_panel(
@@ -53,6 +56,7 @@ def build_panel(
     looked: Looked | None = None,
     previous: gpd.GeoDataFrame | None = None,
     rules: IdentityRules | None = None,
+    counts: Counts = "present",
 ) -> gpd.GeoDataFrame:
     """Give outlines an identity through time.
 
@@ -70,6 +74,9 @@ def build_panel(
         previous: the panel as stored before; sites that share most ground with one of its sites
             in the periods that both have take over its name.
         rules: see ``IdentityRules``.
+        counts: what the outlines of a period are: all that is mined (``present``), or only what
+            was newly mined in it (``new``); then a site without an outline stays, hectares are
+            those of the period alone, and a column ``counts`` says so.
 
     Returns:
         EPSG:4326, one row per site and period, ordered by the site's first period, its name, and
@@ -89,16 +96,22 @@ def build_panel(
     periods = ordered(footprints)
     kind = _extent(footprints, extent)
     rows = gather([footprints[period] for period in periods], [p.label for p in periods], kind)
+    if counts == "new":
+        own, sites = increments.join(rows, len(periods), reach_m=rules.reach_m)
+        rows = increments.rows_of(rows, own)
+        names = _names(rows, sites, periods, previous)
+        shares = np.full((sites.count, len(periods)), np.nan)
+        return _table(rows, sites, periods, names, shares, kind, rules, counts)
 
     def seen_gone(now: int, outlines: Index) -> NDArray[np.bool_]:
         if looked is None:
             return np.ones(len(outlines), dtype=bool)
         return np.asarray(looked(periods[now], rows.lonlat[outlines]) >= rules.min_looked_share)
 
-    sites = identity.link(rows.equal_area, rows.area_m2, rows.period, len(periods), seen_gone)
+    sites = identity.link(rows, len(periods), seen_gone)
     names = _names(rows, sites, periods, previous)
     shares = _shares(rows, sites, periods, looked)
-    return _table(rows, sites, periods, names, shares, kind, rules)
+    return _table(rows, sites, periods, names, shares, kind, rules, counts)
 
 
 def _extent(footprints: Mapping[Period, Footprints], extent: Extent | None) -> Extent:
@@ -168,7 +181,7 @@ def _stored_names(
     shapes = project(known.geometry.to_numpy(), known.crs.to_string(), EQUAL_AREA)
     stored = identity.adopt(
         np.asarray(shapes, dtype=object), number.astype(np.intp), when,
-        rows.equal_area, sites.site, rows.period, np.arange(len(ids)), sites.count,
+        rows, sites.site, np.arange(len(ids)), sites.count,
     )  # fmt: skip
     names = np.array([str(ids[i]) if i >= 0 else None for i in stored], dtype=object)
     return names, {str(name) for name in ids}
@@ -176,7 +189,7 @@ def _stored_names(
 
 def _table(
     rows: Outlines, sites: identity.Sites, periods: tuple[Period, ...], names: NDArray[np.object_],
-    shares: NDArray[np.float64], extent: Extent, rules: IdentityRules,
+    shares: NDArray[np.float64], extent: Extent, rules: IdentityRules, counts: Counts,
 ) -> gpd.GeoDataFrame:  # fmt: skip
     """The long table: sites by periods, flattened."""
     shape = (sites.count, len(periods))
@@ -190,14 +203,15 @@ def _table(
     split, merging = (np.isin(outline, list(which)) & present
                       for which in (sites.split, sites.parents))  # fmt: skip
     hectares = _at(rows.hectares, outline, 0.0)
-    words = events(present, seen, hectares, split=split, merging=merging, merged=merged,
+    there, size = (present, hectares) if counts == "present" else _so_far(present, hectares, merged)
+    words = events(there, seen, size, split=split, merging=merging, merged=merged,
                    growth=rules.growth)  # fmt: skip
     hectares[words == "not_looked"] = np.nan
     first = present.argmax(axis=1)
     last = len(periods) - 1 - present[:, ::-1].argmax(axis=1)
     labels = np.array([period.label for period in periods], dtype=object)
     flat = outline.ravel()
-    long = {
+    long: dict[str, Any] = {
         "site_id": np.repeat(names, len(periods)),
         "period": np.tile(labels, sites.count),
         "start": np.tile(_days([p.start for p in periods]), sites.count),
@@ -214,12 +228,23 @@ def _table(
         "first_p": np.full(flat.shape, np.nan),
         "last_period": np.repeat(labels[last], len(periods)),
         "last_p": np.full(flat.shape, np.nan),
-        "verified": pd.array([pd.NA] * len(flat), dtype="boolean"),
+        "verified": pd.array(np.zeros(len(flat), dtype=bool), dtype="boolean"),
     }
+    long["verified"][:] = pd.NA
+    if counts == "new":
+        long["counts"] = np.full(flat.shape, counts, dtype=object)
     table = gpd.GeoDataFrame(long, geometry="geometry", crs=LONLAT)
     born, time = np.repeat(first, len(periods)), np.tile(np.arange(len(periods)), sites.count)
     order = np.lexsort((time, table["site_id"].to_numpy(str), born))
     return table.iloc[order].reset_index(drop=True)
+
+
+def _so_far(
+    present: NDArray[np.bool_], hectares: NDArray[np.float64], merged: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Ground that was ever mined is still there, until its site goes into another."""
+    gone = np.logical_or.accumulate(merged, axis=1)
+    return np.logical_or.accumulate(present, axis=1) & ~gone, np.cumsum(hectares, axis=1)
 
 
 def _at(values: NDArray[Any], outline: Index, missing: float | None) -> NDArray[Any]:

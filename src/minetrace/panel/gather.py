@@ -9,13 +9,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from minetrace.core.footprints import Extent, Footprints
+from minetrace.core.footprints import Extent, Footprints, geodesic_hectares
 from minetrace.core.region import project
 from minetrace.errors import OutlineError
-from minetrace.panel.overlap import EQUAL_AREA, Index
-
-LONLAT = "EPSG:4326"
-HECTARES: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
+from minetrace.panel.disjoint import disjoint
+from minetrace.panel.overlap import EQUAL_AREA, HECTARES, LONLAT, Index, sound
 
 
 @dataclass(frozen=True)
@@ -24,25 +22,36 @@ class Outlines:
 
     Attributes:
         period: (n,) place of the period in time.
-        lonlat: (n,) polygons in EPSG:4326.
-        equal_area: (n,) the same in EPSG:6933, for measuring what they share.
-        area_m2: (n,) their area there.
-        hectares: (n,) geodesic.
+        lonlat: (n,) polygons in EPSG:4326; those of a period share no ground.
+        hectares: (n,) as told, or else geodesic.
         score_mean: (n,) NaN where unknown.
         score_max: likewise.
     """
 
     period: Index
     lonlat: NDArray[np.object_]
-    equal_area: NDArray[np.object_]
-    area_m2: NDArray[np.float64]
     hectares: NDArray[np.float64]
     score_mean: NDArray[np.float64]
     score_max: NDArray[np.float64]
 
+    def __len__(self) -> int:
+        return len(self.period)
+
+    def of(self, period: int) -> Index:
+        """The places of a period's outlines."""
+        first, last = np.searchsorted(self.period, [period, period + 1])
+        return np.arange(first, last)
+
+    def flat(self, which: Index) -> NDArray[np.object_]:
+        """Outlines in EPSG:6933, for measuring what they share; made when asked for."""
+        return sound(project(self.lonlat[which], LONLAT, EQUAL_AREA))
+
 
 def gather(parts: Sequence[Footprints], labels: Sequence[str], extent: Extent) -> Outlines:
     """The outlines of every period, checked; their order does not depend on the rows' order.
+
+    Where outlines of a period overlap, the larger one keeps the ground; see
+    ``minetrace.panel.disjoint``.
 
     Raises:
         OutlineError: a geometry is missing, empty, not a polygon, or not valid.
@@ -50,19 +59,19 @@ def gather(parts: Sequence[Footprints], labels: Sequence[str], extent: Extent) -
     periods, lonlat, hectares, means, tops = [], [], [], [], []
     for now, (part, label) in enumerate(zip(parts, labels, strict=True)):
         _check(part.geometry, label)
-        here = _sound(project(part.geometry, part.crs, LONLAT))
+        told = HECTARES[extent] in part.columns
+        part = disjoint(part.to_crs(LONLAT))
+        here = sound(part.geometry)
         order = _by_place(here)
         periods.append(np.full(len(part), now, dtype=np.intp))
         lonlat.append(here[order])
-        own = part.columns.get(HECTARES[extent])
-        hectares.append(np.asarray(part.hectares if own is None else own, dtype=float)[order])
+        own = part.columns[HECTARES[extent]] if told else geodesic_hectares(here, LONLAT)
+        hectares.append(np.asarray(own, dtype=np.float64)[order])
         means.append(_score(part, "score_mean")[order])
         tops.append(_score(part, "score_max")[order])
-    shapes = np.concatenate(lonlat)
-    flat = _sound(project(shapes, LONLAT, EQUAL_AREA))
     return Outlines(
-        np.concatenate(periods), shapes, flat, np.asarray(shapely.area(flat), dtype=np.float64),
-        np.concatenate(hectares), np.concatenate(means), np.concatenate(tops),
+        np.concatenate(periods), np.concatenate(lonlat), np.concatenate(hectares),
+        np.concatenate(means), np.concatenate(tops),
     )  # fmt: skip
 
 
@@ -76,18 +85,6 @@ def _check(geometry: NDArray[np.object_], label: str) -> None:
             f"period {label}: {len(wrong)} of {len(geometry)} outlines cannot be used, first row "
             f"{wrong[0]}: {reason}; repair them, for example with 'Fix geometries' in QGIS"
         )
-
-
-def _sound(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Mend what was valid before vertices moved by a rounding; the ground stays the same."""
-    geometry = np.asarray(geometry, dtype=object)
-    broken = np.flatnonzero(~shapely.is_valid(geometry))
-    if len(broken):
-        geometry = geometry.copy()
-        geometry[broken] = shapely.make_valid(
-            geometry[broken], method="structure", keep_collapsed=False
-        )
-    return geometry
 
 
 def _by_place(geometry: NDArray[np.object_]) -> Index:

@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
+from minetrace.panel.gather import Outlines
 from minetrace.panel.overlap import Index, Overlaps, follow, keepers, overlaps
 
 SeenGone = Callable[[int, Index], NDArray[np.bool_]]
@@ -50,64 +52,65 @@ class _Roll:
     """What is known of each site while time goes by."""
 
     latest: Index  # the outline in which it was last seen
+    ground: NDArray[np.object_]  # that outline, equal-area
     born: Index  # the period of its first outline
     dormant: NDArray[np.bool_]  # its ground was looked at since, without an outline of its own
 
     @classmethod
     def empty(cls) -> _Roll:
         none = np.zeros(0, dtype=np.intp)
-        return cls(none, none, np.zeros(0, dtype=bool))
+        return cls(none, np.zeros(0, dtype=object), none, np.zeros(0, dtype=bool))
 
-    def enrol(self, outlines: Index, period: int) -> None:
+    def meet(self, sites: Index, outlines: Index, ground: NDArray[np.object_]) -> None:
+        """Known sites are seen again."""
+        self.latest[sites], self.ground[sites] = outlines, ground
+        self.dormant[sites] = False
+
+    def enrol(self, outlines: Index, ground: NDArray[np.object_], period: int) -> None:
+        """New sites are seen for the first time."""
         self.latest = np.concatenate([self.latest, outlines])
+        self.ground = np.concatenate([self.ground, ground])
         self.born = np.concatenate([self.born, np.full_like(outlines, period)])
         self.dormant = np.concatenate([self.dormant, np.zeros(len(outlines), dtype=bool)])
 
 
-def link(
-    shapes: NDArray[np.object_],
-    area_m2: NDArray[np.float64],
-    period: Index,
-    periods: int,
-    seen_gone: SeenGone,
-) -> Sites:
+def link(outlines: Outlines, periods: int, seen_gone: SeenGone) -> Sites:
     """Give every outline the number of its site.
 
+    Only the latest ground of each site is held besides the period that is being linked, so
+    memory follows the sites, not the years.
+
     Args:
-        shapes: (n,) valid polygons in an equal-area CRS, sorted by period.
-        area_m2: (n,) their areas.
-        period: (n,) the place of each outline's period in time.
+        outlines: of all periods; each of a period is a site of its own in it.
         periods: how many there are.
         seen_gone: whether the ground of outlines without a successor was looked at.
 
     Returns:
         Sites numbered by first period, then by outline.
     """
-    sites = Sites(np.full(len(shapes), -1, dtype=np.intp))
+    sites = Sites(np.full(len(outlines), -1, dtype=np.intp))
     roll = _Roll.empty()
     for now in range(periods):
-        here = np.flatnonzero(period == now)
-        pairs = overlaps(shapes[roll.latest], shapes[here], min_share=MIN_OVERLAP)
-        keeper, heir = _claim(pairs, roll, area_m2, len(here))
+        here = outlines.of(now)
+        ground = outlines.flat(here)
+        pairs = overlaps(roll.ground, ground, min_share=MIN_OVERLAP)
+        keeper, heir = _claim(pairs, roll, len(here))
         held = keeper >= 0
         sites.site[here[held]] = keeper[held]
         fresh = here[~held]
         sites.site[fresh] = sites.count + np.arange(len(fresh))
         _note_kinship(sites, pairs, keeper, heir, roll, here, now)
         _retire(roll, keeper, heir, now, seen_gone)
-        roll.latest[keeper[held]] = here[held]
-        roll.dormant[keeper[held]] = False
-        roll.enrol(fresh, now)
+        roll.meet(keeper[held], here[held], ground[held])
+        roll.enrol(fresh, ground[~held], now)
         sites.count += len(fresh)
     return sites
 
 
-def _claim(
-    pairs: Overlaps, roll: _Roll, area_m2: NDArray[np.float64], count: int
-) -> tuple[Index, Index]:
+def _claim(pairs: Overlaps, roll: _Roll, count: int) -> tuple[Index, Index]:
     """Who keeps each outline of a period, and where each site went: the living come first."""
     heir = follow(pairs, len(roll.latest))
-    order = np.lexsort((-np.round(area_m2[roll.latest], 2), roll.born, roll.dormant))
+    order = np.lexsort((-np.round(shapely.area(roll.ground), 2), roll.born, roll.dormant))
     seniority = np.empty(len(order), dtype=np.intp)
     seniority[order] = np.arange(len(order))
     return keepers(heir, count, seniority), heir
@@ -145,9 +148,8 @@ def adopt(
     stored: NDArray[np.object_],
     stored_site: Index,
     stored_period: Index,
-    shapes: NDArray[np.object_],
+    outlines: Outlines,
     site: Index,
-    period: Index,
     seniority: Index,
     count: int,
 ) -> Index:
@@ -157,9 +159,8 @@ def adopt(
         stored: (k,) outlines of the stored panel, equal-area.
         stored_site: (k,) their site numbers.
         stored_period: (k,) their periods, as places in the new panel's time; -1 if not in it.
-        shapes: (n,) new outlines, equal-area.
+        outlines: (n,) new outlines.
         site: (n,) their site numbers.
-        period: (n,) their periods.
         seniority: (stored sites,) distinct numbers, the oldest lowest.
         count: new sites.
 
@@ -168,8 +169,8 @@ def adopt(
     """
     old_site, new_site, shared, union = [], [], [], []
     for now in np.unique(stored_period[stored_period >= 0]):
-        old, new = np.flatnonzero(stored_period == now), np.flatnonzero(period == now)
-        pairs = overlaps(stored[old], shapes[new])
+        old, new = np.flatnonzero(stored_period == now), outlines.of(now)
+        pairs = overlaps(stored[old], outlines.flat(new))
         old_site.append(stored_site[old[pairs.left]])
         new_site.append(site[new[pairs.right]])
         shared.append(pairs.area_m2)

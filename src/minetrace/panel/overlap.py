@@ -8,10 +8,26 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from minetrace.core.footprints import Extent
+
+LONLAT = "EPSG:4326"
 EQUAL_AREA = "EPSG:6933"  # cylindrical, WGS 84: an area is the same wherever it lies
+HECTARES: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
 _GRAIN_M2 = 0.01  # overlaps closer than this are equal
 
 Index = NDArray[np.intp]
+
+
+def sound(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Mend what was valid before vertices moved by a rounding; the ground stays the same."""
+    geometry = np.asarray(geometry, dtype=object)
+    broken = np.flatnonzero(~(shapely.is_valid(geometry) | shapely.is_missing(geometry)))
+    if len(broken):
+        geometry = geometry.copy()
+        geometry[broken] = shapely.make_valid(
+            geometry[broken], method="structure", keep_collapsed=False
+        )
+    return geometry
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from minetrace.core.footprints import Extent
 from minetrace.core.period import Period
 from minetrace.core.region import project
 from minetrace.errors import OutlineError
-from minetrace.panel.gather import HECTARES
-from minetrace.panel.overlap import EQUAL_AREA
+from minetrace.panel.overlap import EQUAL_AREA, HECTARES
 
 HARDLY = 0.05  # below this share nothing found means nothing
 

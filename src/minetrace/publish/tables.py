@@ -19,6 +19,11 @@ def write_hectares(path: Path, table: pd.DataFrame) -> None:
     write_whole(path, write)
 
 
+def write_plain(path: Path, table: pd.DataFrame) -> None:
+    """Write any table as CSV."""
+    write_whole(path, lambda part: table.to_csv(part, index=False, float_format="%.10g"))
+
+
 def read_hectares(path: Path) -> pd.DataFrame:
     """The table as it was written; ``start`` and ``end`` are dates."""
     return pd.read_csv(path, dtype={"period": str}, parse_dates=["start", "end"])

@@ -9,7 +9,7 @@ from importlib.metadata import version
 import typer
 
 from minetrace.errors import MinetraceError
-from minetrace.faces.cli import demo, init, models, plan, plot, run, sources, status
+from minetrace.faces.cli import demo, init, models, panel, plan, plot, run, sources, status
 
 MANUAL = """\
 Maps of mining through time: point it at a region and some years, and get mine outlines that keep
@@ -31,6 +31,7 @@ First steps:
   minetrace run study.yaml    walk the whole way
   minetrace status runs/NAME  how far a run is, and what failed
   minetrace plot runs/NAME    figures for a paper
+  minetrace panel FILES       anybody's outlines of mines, followed through time
 
 Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
 130 stopped by you.
@@ -55,7 +56,7 @@ def _options(
         raise typer.Exit
 
 
-for command in (demo, init, sources, plan, run, status, plot):
+for command in (demo, init, sources, plan, run, status, plot, panel):
     app.command(command.__name__.rpartition(".")[2])(command.command)
 app.add_typer(models.app, name="models")
 

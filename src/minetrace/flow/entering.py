@@ -1,0 +1,279 @@
+"""Anybody's outlines into the panel: files of any vintage, one period each or a column of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from minetrace.core.footprints import Extent, Footprints
+from minetrace.core.period import Period
+from minetrace.core.region import project
+from minetrace.errors import MissingFileError, OutlineError, PeriodError
+from minetrace.flow.panels import as_period, said_extent
+from minetrace.flow.probability import outlines_of, raster_files
+from minetrace.panel.rules.dissolve import dissolve
+from minetrace.panel.vintages import Reading, Vintage, recognise
+from minetrace.panel.when import period_in_name, period_of
+from minetrace.store.outlines import read_polygons
+
+LONLAT = "EPSG:4326"
+AREA_COLUMN: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
+_UNITS_HA = {"square metres": 1e-4, "hectares": 1.0, "square kilometres": 100.0}
+_AS_SAID = 0.1  # an area column this close to the measured hectares in a unit is in that unit
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the files themselves do not say.
+
+    Attributes:
+        extent: what the outlines mean; needed where the vintage does not say it.
+        period_column: the column that holds the period.
+        hectares_column: a column of mined hectares inside each outline, to be taken as told.
+        threshold: drop what scores less; of rasters, where outlines begin.
+        scale: what a raster's values are multiplied by to be a share.
+        dissolve: whether patches become outlines where they meet; default: if they are patches.
+        mend: whether invalid outlines are mended rather than refused.
+    """
+
+    extent: str | None = None
+    period_column: str | None = None
+    hectares_column: str | None = None
+    threshold: float | None = None
+    scale: float | None = None
+    dissolve: bool | None = None
+    mend: bool = False
+
+
+@dataclass
+class Entered:
+    """What came in.
+
+    Attributes:
+        footprints: outlines per period, EPSG:4326, all with the same columns.
+        notes: a line for everything that a reader has to know: what a file was taken for, what
+            was not used, what was mended.
+        files: each file read, with its vintage and rows.
+    """
+
+    footprints: dict[Period, Footprints] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    files: list[dict[str, Any]] = field(default_factory=list)
+
+
+def enter(inputs: Sequence[str | Path], choice: Choice | None = None) -> Entered:
+    """Read files of outlines into periods.
+
+    Args:
+        inputs: paths of vector files or probability rasters, or ``PERIOD=PATH``. Without a period
+            the table's period column says it, or else the one period in the file's name.
+        choice: what the files do not say.
+
+    Raises:
+        MissingFileError: a file is not there.
+        OutlineError: a file is no table of polygons, lacks a column, or does not say its extent.
+        PeriodError: no period can be told, or a cell holds something that is none.
+    """
+    choice, found = choice or Choice(), Entered()
+    parts: dict[Period, list[Footprints]] = {}
+    for word in inputs:
+        named, path = _named(str(word))
+        source = _raster(path, named, choice) if path.suffix.lower() in raster_files else None
+        for period, outlines in source or _vector(path, named, choice, found):
+            parts.setdefault(period, []).append(outlines)
+    found.footprints = {period: _one(parts[period]) for period in sorted(parts)}
+    return found
+
+
+def _named(word: str) -> tuple[Period | None, Path]:
+    """``2021=mines.gpkg`` is a period and a path; a path alone is one."""
+    label, equals, rest = word.partition("=")
+    if not equals or Path(word).exists():
+        return None, Path(word)
+    return as_period(label), Path(rest)
+
+
+def _raster(
+    path: Path, named: Period | None, choice: Choice
+) -> Iterator[tuple[Period, Footprints]]:
+    extent = said_extent(choice.extent, str(path))
+    threshold = 0.5 if choice.threshold is None else choice.threshold
+    found = outlines_of(path, extent, threshold=threshold, scale=choice.scale)
+    yield named or period_in_name(path.name), found.to_crs(LONLAT)
+
+
+def _vector(
+    path: Path, named: Period | None, choice: Choice, found: Entered
+) -> Iterator[tuple[Period, Footprints]]:
+    if path.suffix.lower() == ".csv":
+        raise OutlineError(f"{path}: a table without outlines; give polygons")
+    if path.is_dir():
+        raise MissingFileError(f"{path}: a folder; name the files in it, such as {path}/*.gpkg")
+    table = read_polygons(path)
+    reading = recognise(name for name in table.columns if name != table.geometry.name)
+    said = _note(path, table, reading, found)
+    table = _usable(path, table, choice, found)
+    for period, rows in _by_period(path, table, named, reading, choice):
+        outlines = _outlines(path, rows, reading, choice)
+        if _is_patchwork(reading.vintage, choice):
+            outlines = dissolve(outlines)
+        yield period, outlines
+    said["extent"] = outlines.extent if len(table) else choice.extent
+
+
+def _note(
+    path: Path, table: gpd.GeoDataFrame, reading: Reading, found: Entered
+) -> dict[str, Any]:  # fmt: skip
+    said = {"file": str(path), "taken for": reading.vintage.name, "rows": len(table)}
+    found.files.append(said)
+    text = f"{path.name}: {len(table):,} rows, taken for {reading.vintage.name}"
+    unused = [*reading.unknown, *_unit_notes(table, reading)]
+    found.notes.append(text + (f"; not used: {', '.join(unused)}" if unused else ""))
+    return said
+
+
+def _unit_notes(table: gpd.GeoDataFrame, reading: Reading) -> Iterator[str]:
+    """An area without a unit is never used; say which unit it seems to be in."""
+    column = reading.column("area")
+    if column is None or not len(table):
+        return
+    some = table.iloc[:: max(len(table) // 200, 1)]
+    shapes = np.asarray(some.geometry.to_numpy(), dtype=object)
+    polygon = np.isin(shapely.get_type_id(shapes), (3, 6))
+    own = Footprints(shapes[polygon], str(table.crs), "mined").hectares
+    said = pd.to_numeric(some[column], errors="coerce").to_numpy(dtype=float)[polygon]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = float(np.nanmedian(said / own)) if len(own) else np.nan
+    for unit, hectares in _UNITS_HA.items():
+        if abs(ratio * hectares - 1) < _AS_SAID:
+            yield f"{column} (seems to be in {unit}; hectares are measured)"
+            return
+    yield f"{column} (of unknown unit; hectares are measured)"
+
+
+def _usable(
+    path: Path, table: gpd.GeoDataFrame, choice: Choice, found: Entered
+) -> gpd.GeoDataFrame:  # fmt: skip
+    """The rows with ground under them; what is invalid is mended if asked for."""
+    shapes = np.asarray(shapely.force_2d(table.geometry.to_numpy()), dtype=object)
+    empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    if empty.any():
+        found.notes.append(f"{path.name}: {int(empty.sum())} rows without an outline left out")
+    wrong = np.flatnonzero(~empty & ~np.isin(shapely.get_type_id(shapes), (3, 6)))
+    if len(wrong):
+        kind = shapes[wrong[0]].geom_type
+        raise OutlineError(
+            f"{path}: row {wrong[0]} is a {kind}, not a polygon; buffer it, or leave it out"
+        )
+    broken = np.flatnonzero(~empty & ~shapely.is_valid(shapes))
+    if len(broken):
+        if not choice.mend:
+            raise OutlineError(
+                f"{path}: {len(broken)} of {len(table)} outlines cross themselves, first row "
+                f"{broken[0]}: {shapely.is_valid_reason(shapes[broken[0]])}; give --mend, or "
+                "repair them, for example with 'Fix geometries' in QGIS"
+            )
+        shapes[broken] = shapely.make_valid(shapes[broken], method="structure")
+        empty |= shapely.is_empty(shapes)
+        found.notes.append(f"{path.name}: {len(broken)} outlines that crossed themselves, mended")
+    return table.set_geometry(gpd.GeoSeries(shapes, index=table.index, crs=table.crs))[~empty]
+
+
+def _by_period(
+    path: Path, table: gpd.GeoDataFrame, named: Period | None, reading: Reading, choice: Choice
+) -> Iterator[tuple[Period, gpd.GeoDataFrame]]:
+    column = choice.period_column
+    if column is not None and column not in table.columns:
+        raise OutlineError(
+            f"{path}: has no column {column!r} to tell the period; its columns: "
+            f"{', '.join(c for c in table.columns if c != table.geometry.name) or 'none'}"
+        )
+    if named is not None and column is None:
+        yield named, table
+        return
+    column = column or reading.column(reading.vintage.period)
+    if column is None or (not len(table) and choice.period_column is None):
+        yield period_in_name(path.name), table
+        return
+    for value, rows in table.groupby(column, sort=True, dropna=False):
+        try:
+            yield period_of(value), rows
+        except PeriodError as error:
+            raise PeriodError(
+                f"{path}: column {column!r} holds {value!r} in {len(rows)} rows, which is no "
+                "period; give years (2019), quarters (2019-q3) or yyyyqq (201903), or another "
+                "column with --period-column"
+            ) from error
+
+
+def _outlines(
+    path: Path, rows: gpd.GeoDataFrame, reading: Reading, choice: Choice
+) -> Footprints:  # fmt: skip
+    vintage = reading.vintage
+    extent = choice.extent or vintage.extent or _told_extent(rows)
+    extent = said_extent(extent, str(path))
+    columns = {}
+    for name, source in (("score_mean", vintage.score_mean), ("score_max", vintage.score_max)):
+        own = reading.column(source)
+        columns[name] = _numbers(path, rows, own) if own else np.full(len(rows), np.nan)
+    told = choice.hectares_column or reading.column(vintage.hectares)
+    if told is not None:
+        if told not in rows.columns:
+            raise OutlineError(f"{path}: has no column {told!r} of hectares")
+        columns[AREA_COLUMN[extent]] = _hectares(path, rows, told)
+    shapes = np.asarray(project(rows.geometry.to_numpy(), str(rows.crs), LONLAT), dtype=object)
+    found = Footprints(shapes, LONLAT, extent, columns)
+    if choice.threshold is None:
+        return found
+    if reading.column(vintage.score_mean) is None:
+        raise OutlineError(f"{path}: has no score to compare with a threshold; leave it out")
+    return found.where(columns["score_mean"] >= choice.threshold)
+
+
+def _told_extent(rows: gpd.GeoDataFrame) -> Any:
+    said = set(rows["extent"]) if "extent" in rows.columns else set()
+    return said.pop() if len(said) == 1 else None
+
+
+def _numbers(path: Path, rows: gpd.GeoDataFrame, column: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(pd.to_numeric(rows[column]), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise OutlineError(f"{path}: column {column!r} is not of numbers ({error})") from error
+
+
+def _hectares(path: Path, rows: gpd.GeoDataFrame, column: str) -> NDArray[np.float64]:
+    values = _numbers(path, rows, column)
+    wrong = np.flatnonzero(~(values >= 0))
+    if len(wrong):
+        raise OutlineError(
+            f"{path}: column {column!r} holds {values[wrong[0]]} in row {rows.index[wrong[0]]}; "
+            "hectares are 0 or more"
+        )
+    return values
+
+
+def _is_patchwork(vintage: Vintage, choice: Choice) -> bool:
+    return vintage.patches if choice.dissolve is None else choice.dissolve
+
+
+def _one(parts: Sequence[Footprints]) -> Footprints:
+    """All outlines of a period with the columns that they share."""
+    if len({part.extent for part in parts if len(part)}) > 1:
+        raise OutlineError("files of one period mix mined ground and footprints; give one kind")
+    kept = [part for part in parts if len(part)] or list(parts[:1])
+    shared = set.intersection(*(set(part.columns) for part in kept))
+    return Footprints.concat([_only(part, shared) for part in kept])
+
+
+def _only(part: Footprints, names: set[str]) -> Footprints:
+    columns: Mapping[str, NDArray[Any]] = {k: v for k, v in part.columns.items() if k in names}
+    return replace(part, columns=columns)

@@ -1,0 +1,212 @@
+"""A panel from files of outlines, in a folder: table, GeoPackage, figures and a map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+from shapely.geometry import box
+
+from minetrace.core.footprints import Footprints
+from minetrace.core.period import Period, ordered
+from minetrace.errors import MissingFileError, OutlineError, RunError, StudyError
+from minetrace.flow.entering import Choice, Entered, enter
+from minetrace.flow.report import versions
+from minetrace.panel.build import Counts, IdentityRules, build_panel
+from minetrace.panel.disjoint import disjoint
+from minetrace.panel.summary import summary
+from minetrace.panel.wide import hectares_column, wide
+from minetrace.publish.geopackage import write_geopackage
+from minetrace.publish.map import write_map
+from minetrace.publish.tables import write_hectares, write_plain
+from minetrace.store.files import sha256, write_json, write_whole
+from minetrace.store.outlines import read_table, write_table
+
+PANEL, NOTE = "panel.parquet", "panel.json"
+ALIKE_SHARE = 0.01  # of the ground of a period that was there before: less looks like increments
+
+
+@dataclass(frozen=True)
+class PanelRequest:
+    """What to make of which files.
+
+    Attributes:
+        inputs: files, or ``PERIOD=FILE``.
+        choice: what the files do not say.
+        counts: whether a period's outlines are all that is mined, or what was newly mined;
+            default: all, unless they look otherwise.
+        previous: a panel made before, of which sites keep their names.
+        rules: see ``IdentityRules``.
+        everything: GeoPackage, tables and map as well as the table.
+        title: of the map.
+    """
+
+    inputs: Sequence[str | Path]
+    choice: Choice = field(default_factory=Choice)
+    counts: Counts | None = None
+    previous: Path | None = None
+    rules: IdentityRules = field(default_factory=IdentityRules)
+    everything: bool = True
+    title: str | None = None
+
+
+@dataclass(frozen=True)
+class PanelMade:
+    """What was made.
+
+    Attributes:
+        folder: where it is.
+        panel: one row per site and period.
+        summary: one row per period.
+        notes: what a reader has to know of the files.
+    """
+
+    folder: Path
+    panel: gpd.GeoDataFrame
+    summary: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def make_panel(request: PanelRequest, out: Path) -> PanelMade:
+    """Read outlines, give them an identity, and write the panel's folder.
+
+    Raises:
+        UserError: a file, a period or an extent cannot be used; see ``minetrace.flow.entering``.
+    """
+    entered = enter(request.inputs, request.choice)
+    if not any(len(found) for found in entered.footprints.values()):
+        raise OutlineError("none of the files holds an outline; nothing to build a panel of")
+    _refuse_unlikely(entered, request)
+    entered.footprints = {p: _cut(p, f, entered) for p, f in entered.footprints.items()}
+    previous = None if request.previous is None else read_panel(request.previous)
+    panel = build_panel(
+        entered.footprints,
+        previous=previous,
+        rules=request.rules,
+        counts=request.counts or "present",
+    )
+    rows = summary(panel, list(entered.footprints))
+    _write(request, out, panel, rows, entered)
+    return PanelMade(out, panel, rows, tuple(entered.notes))
+
+
+def as_counts(word: str | None) -> Counts | None:
+    """What somebody said that a period's outlines count.
+
+    Raises:
+        StudyError: it is neither word.
+    """
+    if word not in (None, *get_args(Counts)):
+        raise StudyError(f"counts is {word!r}; give present or new")
+    return cast("Counts | None", word)
+
+
+def read_panel(path: Path) -> gpd.GeoDataFrame:
+    """The panel of a run, of a panel's folder, or of a file.
+
+    Raises:
+        MissingFileError: there is none.
+        RunError: the file is not a panel.
+    """
+    file = path / PANEL if path.is_dir() else path
+    if not file.is_file():
+        raise MissingFileError(
+            f"{path}: has no {PANEL}; give a run, or a folder made by 'minetrace panel'"
+        )
+    try:
+        panel = read_table(file)
+    except (ValueError, OSError) as error:
+        raise RunError(f"{file}: cannot be read as a panel ({error})") from error
+    if missing := sorted({"site_id", "period", "start", "end", "extent"} - set(panel.columns)):
+        raise RunError(f"{file}: not a panel, since it has no column {missing[0]!r}")
+    return panel
+
+
+def periods_of(panel: pd.DataFrame) -> tuple[Period, ...]:
+    """The periods that a panel's rows name, in time order."""
+    rows: Any = pd.DataFrame(panel[["period", "start", "end"]]).drop_duplicates("period")
+    return ordered(
+        Period(row.start.date(), row.end.date(), str(row.period)) for row in rows.itertuples()
+    )
+
+
+def _refuse_unlikely(entered: Entered, request: PanelRequest) -> None:
+    """Told hectares whose outlines never overlap those before are newly mined, most likely."""
+    told = [f for f in entered.footprints.values() if len(f) and set(f.columns) & _HECTARES]
+    if request.counts is not None or len(told) < 2:
+        return
+    before, now = told[0].geometry, told[1].geometry
+    a, b = shapely.STRtree(before).query(now)
+    shared = shapely.area(shapely.intersection(now[a], before[b])).sum()
+    if shared < ALIKE_SHARE * shapely.area(now).sum():
+        raise OutlineError(
+            "outlines of a period hardly overlap those of the period before, so they seem to be "
+            "what was newly mined in it: give --counts new, or --counts present if each period "
+            "really shows all that is mined"
+        )
+
+
+_HECTARES = {"area_ha", "footprint_ha"}
+
+
+def _cut(period: Period, found: Footprints, entered: Entered) -> Footprints:
+    apart = disjoint(found)
+    if apart is not found:
+        lost = float(found.hectares.sum() - apart.hectares.sum())
+        entered.notes.append(
+            f"period {period.label}: outlines lay over each other on {lost:,.2f} ha; the larger "
+            "one keeps that ground"
+        )
+    return apart
+
+
+def _write(
+    request: PanelRequest, out: Path, panel: gpd.GeoDataFrame, rows: pd.DataFrame, entered: Entered
+) -> None:  # fmt: skip
+    write_whole(out / PANEL, lambda part: write_table(part, panel))
+    note = {
+        "counts": request.counts or "present",
+        "files": [{**file, "sha256": sha256(Path(file["file"]))} for file in entered.files],
+        "notes": entered.notes,
+        "versions": versions(),
+    }
+    write_json(out / NOTE, note)
+    write_hectares(out / "hectares.csv", rows)
+    if not request.everything:
+        return
+    write_geopackage(out / "panel.gpkg", panel)
+    write_plain(out / "sites.csv", wide(panel))
+    _map(request, out, panel, rows, entered)
+
+
+def _map(
+    request: PanelRequest, out: Path, panel: gpd.GeoDataFrame, rows: pd.DataFrame, entered: Entered
+) -> None:  # fmt: skip
+    west, south, east, north = panel.total_bounds
+    margin = 0.05 * max(east - west, north - south, 0.01)
+    names = ("panel.gpkg", PANEL, "hectares.csv", "sites.csv")
+    write_map(
+        out / "map", title=request.title or out.resolve().name, panel=panel,
+        periods=list(entered.footprints), pictures={},
+        region=box(west - margin, max(south - margin, -85), east + margin, min(north + margin, 85)),
+        provenance={
+            "outlines": "; ".join(
+                f"{Path(file['file']).name}, taken for {file['taken for']}"
+                for file in entered.files
+            ),
+            "hectares": _whose_hectares(entered, panel),
+            "minetrace": versions()["minetrace"],
+        },
+        summary=[{str(k): v for k, v in row.items()} for row in rows.to_dict("records")],
+        downloads=[out / name for name in names],
+    )  # fmt: skip
+
+
+def _whose_hectares(entered: Entered, panel: gpd.GeoDataFrame) -> str:
+    told = any(hectares_column(panel) in f.columns for f in entered.footprints.values())
+    return "as told by the files" if told else "geodesic, of the outlines as drawn"

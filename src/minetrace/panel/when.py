@@ -1,0 +1,55 @@
+"""Which period a cell of a table, or the name of a file, speaks of."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+from minetrace.core.period import Period
+from minetrace.errors import PeriodError
+
+_YEAR_QUARTER = re.compile(r"(\d{4})(0[0-4])")
+_DAY = re.compile(r"(\d{4})-01-01(?:[ T]00:00:00.*)?")
+_IN_NAME = re.compile(
+    r"(?<![0-9])((?:19|20)\d\d(?:0[0-4]|-?q[1-4])?)(?![0-9]|-?q[0-9])", re.IGNORECASE
+)
+
+
+def period_of(value: Any) -> Period:
+    """The period that a cell names.
+
+    Args:
+        value: a year (2019, 2019.0, ``"2019"``, its first day), a quarter (``"2019-q3"``), or
+            yyyyqq, where 201900 is the whole year and 201903 its third quarter.
+
+    Raises:
+        PeriodError: it is none of them.
+    """
+    text = str(value.year) if _is_new_year(value) else str(value).strip().removesuffix(".0")
+    if match := _YEAR_QUARTER.fullmatch(text):
+        year, quarter = int(match[1]), int(match[2])
+        return Period.year(year) if quarter == 0 else Period.quarter(year, quarter)
+    if match := _DAY.fullmatch(text):
+        return Period.year(int(match[1]))
+    return Period.parse(text)
+
+
+def period_in_name(name: str) -> Period:
+    """The one period that a file's name holds, such as ``mines_2021.gpkg``.
+
+    Raises:
+        PeriodError: it holds none, or several.
+    """
+    found = dict.fromkeys(match.lower() for match in _IN_NAME.findall(name))
+    if len(found) != 1:
+        said = f"several periods ({', '.join(found)})" if found else "no period"
+        raise PeriodError(
+            f"{name}: the name holds {said}; say which it is, such as 2021={name}, or name the "
+            "column that holds it with --period-column"
+        )
+    return period_of(next(iter(found)))
+
+
+def _is_new_year(value: Any) -> bool:
+    return isinstance(value, date) and (value.month, value.day) == (1, 1)
