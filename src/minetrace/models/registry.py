@@ -44,8 +44,8 @@ _ENTRIES = (
         name="artisanal-gold-rgb",
         source="artisanal-gold-rgb",
         licence="CC-BY-4.0",
-        sha256="35ef2dca75191e78c323eac874cf15fc77db14460a03b8d1ccc0a26f0beb540f",
-        version="0.1",
+        sha256="941ab3c1f745d0299550580c95291d80148981108028c212a52b0359c905605f",
+        version="1.0",
         default=True,
         purpose="finds scars of artisanal gold mining in humid tropical forest, from red, green "
         "and blue at 10 m",

@@ -1,0 +1,167 @@
+"""Crops of chips, drawn anew in every step as a function of the seed and the step alone.
+
+So a training that was stopped draws what it would have drawn, and may draw ahead in a thread.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minetrace.core.data_set import IGNORE, DataSet
+from minetrace.errors import DataSetError
+from minetrace.models.survey import Survey
+
+FloatArray = NDArray[np.float32]
+Mask = NDArray[np.uint8]
+
+
+@dataclass
+class Pool:
+    """Chips as a network takes them, the latest kept in memory.
+
+    Attributes:
+        data: the chips.
+        survey: of the training part, whose statistics scale the pixels.
+        whole: whether the label of a chip is that of the whole chip: a patch network.
+        room: bytes of pixels to keep.
+    """
+
+    data: DataSet
+    survey: Survey
+    whole: bool = False
+    room: int = 1 << 30
+    _held: OrderedDict[int, tuple[FloatArray, Mask]] = field(default_factory=OrderedDict)
+    _bytes: int = 0
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, number: int) -> tuple[FloatArray, Mask]:
+        """Pixels (bands, h, w), scaled, and mask (h, w), or (1, 1) of a whole chip."""
+        if number in self._held:
+            self._held.move_to_end(number)
+            return self._held[number]
+        chip = self.data.chips[number]
+        image, mask = self.data.read(chip)
+        image = image[self.data.positions(self.survey.bands)]
+        if self.whole:
+            label = chip.label if chip.label is not None else _label_of(mask)
+            mask = np.array([[label]], np.uint8)
+        else:
+            mask = np.where(np.isnan(image).any(axis=0), np.uint8(IGNORE), mask)
+        found = self.survey.standard(image), mask
+        self._held[number] = found
+        self._bytes += found[0].nbytes
+        while self._bytes > self.room and len(self._held) > 1:
+            self._bytes -= self._held.popitem(last=False)[1][0].nbytes
+        return found
+
+
+def _label_of(mask: Mask) -> int:
+    """The class that a mask makes of its chip: the most common but the first, if there is one."""
+    counts = np.bincount(mask.ravel(), minlength=IGNORE + 1)[:IGNORE]
+    if counts[1:].any():
+        return int(counts[1:].argmax()) + 1
+    return 0 if counts[0] else IGNORE
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """Draws the batches of a training.
+
+    Attributes:
+        pool: the training part.
+        side: of a crop, pixels.
+        batch: crops.
+        balance: share of the crops that hold a labelled class other than the first; classes
+            alike. The others lie anywhere.
+        seed: of all draws.
+        picked: numbers of the chips that may be drawn, empty for all; bagging gives some of them
+            several times.
+    """
+
+    pool: Pool
+    side: int
+    batch: int
+    balance: float
+    seed: int
+    picked: tuple[int, ...] = ()
+
+    def __call__(self, step: int) -> tuple[FloatArray, Mask]:
+        """The batch of a step: pixels (batch, bands, side, side) and masks (batch, side, side)."""
+        rng = np.random.default_rng([self.seed, step])
+        drawn = [self._one(rng) for _ in range(self.batch)]
+        return np.stack([image for image, _ in drawn]), np.stack([mask for _, mask in drawn])
+
+    def _one(self, rng: np.random.Generator) -> tuple[FloatArray, Mask]:
+        chips = np.array(self.picked or range(len(self.pool)))
+        shares = self.pool.survey.shares[chips]
+        there = [k for k in range(1, shares.shape[1]) if shares[:, k].any()]
+        wanted = int(rng.choice(there)) if there and rng.random() < self.balance else None
+        if wanted is not None:
+            chips = chips[shares[:, wanted] > 0]
+        elif self.pool.whole and (shares[:, 0] > 0).any():
+            chips = chips[shares[:, 0] > 0]
+        image, mask = self.pool[int(rng.choice(chips))]
+        if self.pool.whole:
+            return fitted(image, self.side), mask
+        return self._cut(image, mask, wanted, rng)
+
+    def _cut(
+        self, image: FloatArray, mask: Mask, wanted: int | None, rng: np.random.Generator
+    ) -> tuple[FloatArray, Mask]:
+        """A crop anywhere, or around a pixel of a class, which lies anywhere in it."""
+        height, width = mask.shape
+        room = np.maximum(np.array([height, width]) - self.side, 0)
+        corner = rng.integers(0, room + 1)
+        if wanted is not None:
+            here = np.flatnonzero(mask == wanted)
+            pixel = np.array(divmod(int(rng.choice(here)), width))
+            corner = np.clip(pixel - rng.integers(0, self.side, 2), 0, room)
+        return crop(image, mask, int(corner[0]), int(corner[1]), self.side)
+
+
+def crop(image: FloatArray, mask: Mask, row: int, col: int, side: int) -> tuple[FloatArray, Mask]:
+    """A square of a chip; what lies outside of it is 0 and IGNORE."""
+    cut, known = (
+        image[:, row : row + side, col : col + side],
+        mask[row : row + side, col : col + side],
+    )
+    if known.shape == (side, side):
+        return cut, known
+    pixels = np.zeros((len(image), side, side), np.float32)
+    classes = np.full((side, side), IGNORE, np.uint8)
+    pixels[:, : cut.shape[1], : cut.shape[2]] = cut
+    classes[: known.shape[0], : known.shape[1]] = known
+    return pixels, classes
+
+
+def fitted(image: FloatArray, side: int) -> FloatArray:
+    """The middle of a chip.
+
+    Raises:
+        DataSetError: the chip is smaller.
+    """
+    height, width = image.shape[1:]
+    if min(height, width) < side:
+        raise DataSetError(f"chips of {height} x {width} pixels are smaller than a window, {side}; "
+                           "say a smaller window, or make larger chips")  # fmt: skip
+    row, col = (height - side) // 2, (width - side) // 2
+    return image[:, row : row + side, col : col + side]
+
+
+def windows(pool: Pool, side: int) -> Iterator[tuple[int, FloatArray, Mask]]:
+    """Every chip, number first, cut into squares that cover it; nothing is drawn."""
+    for number in range(len(pool)):
+        image, mask = pool[number]
+        if pool.whole:
+            yield number, fitted(image, side), mask
+            continue
+        for row in range(0, mask.shape[0], side):
+            for col in range(0, mask.shape[1], side):
+                yield number, *crop(image, mask, row, col, side)
