@@ -52,14 +52,21 @@ def understand(path: PurePath) -> FileName:
     split = next((SPLIT_OF[w] for w in folders if w in SPLIT_OF), "")
     spoken = IMAGE_WORDS | MASK_WORDS | FILLERS | SPLIT_OF.keys()
     own = [w for w in words if w not in IMAGE_WORDS | MASK_WORDS]
-    years = [w for w in own if _YEAR.fullmatch(w)]
     where = [w for w in folders if w not in spoken]
-    period = years[-1] if len(years) < len(own) and years else ""
-    if not period:
-        period = next((w for w in reversed(where) if _YEAR.fullmatch(w)), "")
-    outside = [w for w in where if w != period]
-    place = "_".join([*outside, *(w for w in own if w != period)])
+    period, rest = _period(own, where)
+    place = "_".join([*(w for w in where if w != period), *rest])
     return FileName(role, "_".join([split, *where, "|", *own]), split, place, period)
+
+
+def _period(own: list[str], folders: list[str]) -> tuple[str, list[str]]:
+    """The year that a name ends with, or else its folder's; and the name's words without it.
+
+    A number alone is the number of a place, even if it could be a year.
+    """
+    years = [i for i, word in enumerate(own) if _YEAR.fullmatch(word)]
+    if years and len(own) > 1:
+        return own[years[-1]], [*own[: years[-1]], *own[years[-1] + 1 :]]
+    return next((w for w in reversed(folders) if _YEAR.fullmatch(w)), ""), own
 
 
 def list_key(name: str) -> str:
