@@ -54,8 +54,9 @@ green, blue): ROC AUC per fold {auc_boa}. No pair of real products was at hand, 
 ![Chips that it misses, chips that it takes for mines, chips that it finds](confusions.webp)
 
 Chips held out, at the threshold. It misses narrow scars that look like tracks, workings on the gravel of braided
-rivers and overgrown pits; it takes fish ponds, clearings with houses, landslides and building sites for mines. Some
-chips that count as errors are not: labels are of places, and mines come and go.
+rivers and overgrown pits; it takes fish ponds, clearings with houses, building sites, ragged bright ground and
+what a cloud mask left over for mines. Some chips that count as errors are not: labels are of places, and mines come and
+go.
 
 ## How choices were made
 

@@ -73,7 +73,7 @@ def curves(chips: ChipSet, logit: np.ndarray, error: dict, found: dict, path: Pa
         bars = np.abs(np.array(auc["folds_interval"]).T - values)
         left.errorbar(np.array(FOLDS) + move, values, bars, fmt="o", color=colour,
                       label=f"{label}, mean {auc['mean']:.3f}")  # fmt: skip
-    left.set(title="ROC AUC on the fold held out", xlabel="fold", ylim=(0.4, 1), xticks=list(FOLDS))
+    left.set(title="ROC AUC on the fold held out", xlabel="fold", ylim=(0.2, 1), xticks=list(FOLDS))
     left.legend(frameon=False, fontsize=8, loc="lower right")
     for fold in FOLDS:
         rows = clear(chips) & (chips.fold == fold)

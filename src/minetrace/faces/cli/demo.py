@@ -13,7 +13,7 @@ def command(
     size: int = typer.Option(1024, min=256, help="Side of the country in 10 m pixels."),
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core."),
 ) -> None:
-    """Map the mines of a made-up country, offline.
+    """Map the mines of a made-up country, offline, with the shipped model, which never saw it.
 
     It has rivers, towns, mines that come and go, clouds, and a year that nobody saw.
 
@@ -28,6 +28,7 @@ def command(
     bars = Bars()
     bars.note(f"making the country in {out / 'world'} ...")
     world = find_or_make_world(out / "world", seed=seed, size_px=size)
-    study = Study.of(world_study(world, name="demo"), base=out.resolve())
+    found_and_outlined = {"model": {"name": "artisanal-gold-rgb"}, "delineate": True}
+    study = Study.of(world_study(world, name="demo") | found_and_outlined, base=out.resolve())
     summary = run(study, out / "run", workers=workers or cores(), reporter=bars)
     show(summary, truth=world.mined_ha())
