@@ -55,7 +55,11 @@ def _card(job: Job, summary: Summary, title: str, sources: list[SourceRead]) -> 
         crs=[place.grid.crs for place in job.places],
         resolution_m=job.places[0].grid.resolution_m,
         delineated_by=job.delineator.card.name if job.delineator else None,
-        rules={**study.vectors.model_dump(exclude_none=True), **study.panel.model_dump()},
+        decoded=job.decoder is not None,
+        rules={
+            **study.vectors.model_dump(exclude_none=True), **study.panel.model_dump(),
+            **study.model_dump(mode="json", include={"decode", "rules"}, exclude_none=True),
+        },
         failed=[(str(key), reason) for key, reason in summary.failed], versions=versions(),
     )  # fmt: skip
 
@@ -76,9 +80,10 @@ def _read(job: Job, number: int) -> SourceRead:
 
 
 def _provenance(job: Job, sources: list[SourceRead]) -> dict[str, str]:
+    value = "score" if job.decoder is None else "probability, decoded through time,"
     told = {
         "model": job.scorer.card.name,
-        "outlines": f"score at least {job.threshold:g}",
+        "outlines": f"{value} at least {job.threshold:g}",
         "composite": job.study.composite.method,
         "clouds": "; ".join(s.masking or "not masked: they count as looked at" for s in sources),
         "imagery": "; ".join(f"{s.name}, {s.looks} scenes" for s in sources),

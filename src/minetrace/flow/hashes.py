@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from typing import Any
 
 import shapely
@@ -15,8 +15,15 @@ from minetrace.composites.methods import CHOICE_PX
 from minetrace.core.grid import Rect, Tile
 from minetrace.core.provenance import fingerprint
 from minetrace.core.region import Coverage
+from minetrace.flow.decoding import Decoder
 from minetrace.flow.plan import Job, Place
-from minetrace.flow.tasks import COMPOSITE_RECIPE, OUTLINE_RECIPE, SCORE_RECIPE
+from minetrace.flow.tasks import (
+    COMPOSITE_RECIPE,
+    DECODE_RECIPE,
+    OUTLINE_RECIPE,
+    SCORE_RECIPE,
+)
+from minetrace.store.files import sha256
 from minetrace.store.ledger import Ledger
 from minetrace.store.run_folder import Key
 
@@ -56,10 +63,23 @@ def score_hash(job: Job, ledger: Ledger, period: int, place: Place, tile: Tile) 
     })  # fmt: skip
 
 
+def decode_hash(job: Job, ledger: Ledger, tile: Tile, decoder: Decoder) -> str:
+    """Everything that a tile is decoded from: its scores in all periods."""
+    keys = (Key("scores", period.label, tile.id) for period in job.periods)
+    return fingerprint({
+        "recipe": DECODE_RECIPE,
+        "decoder": asdict(decoder),
+        "evidence": type(decoder.evidence).__name__,
+        "periods": [[p.label, p.start, p.end] for p in job.periods],
+        "scores": _checksums(ledger, keys),
+    })  # fmt: skip
+
+
 def outline_hash(job: Job, ledger: Ledger, period: int) -> str:
     """Everything that the outlines of a period are made from."""
     label = job.periods[period].label
-    kinds = ("scores", "composites") if job.delineator else ("scores",)
+    scores = "scores" if job.decoder is None else "decoded"
+    kinds = (scores, "composites") if job.delineator else (scores,)
     return fingerprint({
         "recipe": OUTLINE_RECIPE,
         "rules": job.study.vectors.model_dump(),
@@ -81,7 +101,22 @@ def panel_hash(job: Job, ledger: Ledger) -> str:
         "footprints": _checksums(ledger, (Key("footprints", label) for label in labels)),
         "scores": [[label, s.key.tile, s.checksum]
                    for label in labels for s in ledger.sidecars("scores", label)],
+        **_through_time(job, ledger),
     })  # fmt: skip
+
+
+def _through_time(job: Job, ledger: Ledger) -> dict[str, Any]:
+    """What the panel is made from besides, if the study asks for it."""
+    said: dict[str, Any] = {}
+    if job.decoder is not None:
+        said["decoded"] = [
+            [s.key.period, s.key.tile, s.checksum]
+            for period in job.periods for s in ledger.sidecars("decoded", period.label)
+        ]  # fmt: skip
+    if job.study.rules is not None:
+        said["outline_rules"] = job.study.rules.model_dump(mode="json")
+        said["zones"] = [sha256(zone.file) for zone in job.study.rules.zones]
+    return said
 
 
 def _checksums(ledger: Ledger, keys: Iterable[Key]) -> list[Any]:

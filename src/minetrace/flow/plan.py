@@ -20,6 +20,7 @@ from minetrace.core.model import Scorer
 from minetrace.core.period import Period
 from minetrace.core.region import Coverage, Region, Zone, project
 from minetrace.errors import NoImageryError, RadiometryError, RegionError
+from minetrace.flow.decoding import THRESHOLD, Decoder
 from minetrace.flow.imagery import open_source
 from minetrace.flow.models import open_model
 from minetrace.flow.study import Study
@@ -86,6 +87,7 @@ class Job:
     scorer: Scorer
     delineator: Scorer | None
     places: tuple[Place, ...]
+    decoder: Decoder | None = None
 
     @property
     def extent(self) -> Extent:
@@ -96,7 +98,8 @@ class Job:
     def threshold(self) -> float:
         """Probability from which on ground belongs to an outline."""
         chosen = self.study.vectors.threshold
-        return self.scorer.card.threshold if chosen is None else chosen
+        own = self.scorer.card.threshold if self.decoder is None else THRESHOLD
+        return own if chosen is None else chosen
 
     def artefacts(self) -> list[Key]:
         """Every artefact of the run, in the order in which they are made."""
@@ -105,8 +108,10 @@ class Job:
         tiles = [tile.id for place in self.places for tile in place.tiles]
         composites = [Key("composites", label, tile) for label in labels for tile in imagery]
         scores = [Key("scores", label, tile) for label in labels for tile in tiles]
+        decoded = [Key("decoded", key.period, key.tile) for key in scores if self.decoder]
         outlines = [Key("footprints", label) for label in labels]
-        return [*composites, *scores, *outlines, Key("panel.parquet"), Key("panel.gpkg")]
+        panel = Key("panel.parquet"), Key("panel.gpkg")
+        return [*composites, *scores, *decoded, *outlines, *panel]
 
 
 def resolve_study(study: Study, region: Region, run: RunFolder) -> tuple[Study, tuple[Source, ...]]:
@@ -124,7 +129,8 @@ def plan(study: Study, run: RunFolder) -> Job:
     """Lay out the work of a study.
 
     Raises:
-        UserError: the region, the imagery, the bands or the model cannot be used.
+        UserError: the region, the imagery, the bands or the model cannot be used, or the model's
+            scores would be decoded as probabilities that they are not.
         NoImageryError: no scene touches the region in any of the periods.
     """
     region = read_study_region(study)
@@ -132,12 +138,13 @@ def plan(study: Study, run: RunFolder) -> Job:
     _refuse_mixed_levels(sources)
     scorer = _scorer(study, sources)
     delineator = _delineator(study, scorer, sources)
+    decoder = Decoder.of(study.decode, scorer.card)
     bands = _bands(scorer, delineator, sources)
     periods = study.timeline
     places = lay_out(study, region, scorer)
     seen = tuple(_with_looks(place, sources, periods) for place in places)
     _refuse_blind(seen, region, sources, periods)
-    return Job(run, study, region, periods, sources, bands, scorer, delineator, seen)
+    return Job(run, study, region, periods, sources, bands, scorer, delineator, seen, decoder)
 
 
 def _refuse_mixed_levels(sources: Sequence[Source]) -> None:

@@ -41,7 +41,7 @@ class CompositeReader:
 
 
 class ScoreReader:
-    """Reads what is outlined: scores, or their delineation inside the detections."""
+    """Reads what is outlined: scores, decoded scores, or their delineation inside detections."""
 
     def __init__(self, job: Job, period: int, place: int, scores: Mosaic) -> None:
         self._job, self._period, self._place_no, self._scores = job, period, place, scores
@@ -49,14 +49,21 @@ class ScoreReader:
 
     @classmethod
     def of(cls, job: Job, period: int, place: int) -> ScoreReader:
-        """The scores that are done."""
+        """The scores that are done, decoded through time if the study asks for it."""
         here, cell_px = job.places[place], job.scorer.card.cell_px
-        tiles = mosaic(job, "scores", period, here, here.tiles, cell_px, NOT_LOOKED)
+        kind = "scores" if job.decoder is None else "decoded"
+        tiles = mosaic(job, kind, period, here, here.tiles, cell_px, NOT_LOOKED)
         return cls(job, period, place, tiles)
 
     @property
     def _cell_px(self) -> int:
         return self._job.scorer.card.cell_px
+
+    @property
+    def _bands(self) -> tuple[int, int]:
+        """What is averaged, and what is thresholded: they differ for windows that overlap."""
+        windows = self._job.scorer.card.output == "patch" and self._job.decoder is None
+        return (1, 2) if windows else (1, 1)
 
     @property
     def grid(self) -> Grid:
@@ -75,16 +82,14 @@ class ScoreReader:
         if self._job.delineator is not None:
             inside = self._delineated(rect, self._job.delineator)
             return inside, inside
-        patch = self._job.scorer.card.output == "patch"
-        bands = (2, 1) if patch else (1, 1)
-        detect, value = self._scores.read(rect, bands, np.uint16)
+        detect, value = self._scores.read(rect, self._bands[::-1], np.uint16)
         self.bytes_read += detect.nbytes + value.nbytes
         return detect, value
 
     def _delineated(self, rect: Rect, delineator: Scorer) -> NDArray[np.uint16]:
         job, place, s = self._job, self._job.places[self._place_no], self._cell_px
         cells = rect.snapped(s).cells(s)
-        values = self._scores.read(cells, (1, 2), np.uint16)
+        values = self._scores.read(cells, self._bands, np.uint16)
         scores = Scores(("mean", "max"), values, place.grid.coarsened(s).geobox(cells))
         reach = rect.expand(delineator.card.window)
         composites = CompositeReader.of(job, self._period, self._place_no, reach)

@@ -23,16 +23,20 @@ from minetrace.core.grid import Tile
 from minetrace.core.period import Period
 from minetrace.errors import InterruptedRunError, MinetraceError, NoImageryError, TilesFailedError
 from minetrace.flow import hashes
+from minetrace.flow.chances import with_chances
+from minetrace.flow.decoding import Decoder
 from minetrace.flow.deliver import deliver
 from minetrace.flow.engine import Engine, Task
+from minetrace.flow.kept import kept
 from minetrace.flow.looked import LookedShares, region_shares
 from minetrace.flow.models import not_for
 from minetrace.flow.plan import Job, Place, plan
 from minetrace.flow.report import Attempt, Reporter, Silent, Stage, write_report
 from minetrace.flow.study import Study
 from minetrace.flow.summary import Summary, summarise
-from minetrace.flow.tasks import Compose, Done, Outline, Score
+from minetrace.flow.tasks import Compose, Decode, Done, Outline, Score
 from minetrace.panel.build import IdentityRules, build_panel
+from minetrace.panel.summary import HARDLY
 from minetrace.publish.geopackage import write_geopackage
 from minetrace.store import outlines, sidecar
 from minetrace.store.files import write_text
@@ -81,6 +85,9 @@ def run(
                 walk.scores(engine)
                 walk.refuse_failures(allow_missing=allow_missing)
                 walk.refuse_blindness()
+                if job.decoder is not None:
+                    walk.decoded(engine, job.decoder)
+                    walk.refuse_failures(allow_missing=allow_missing)
                 walk.outlines(engine)
             panel = walk.panel()
             summary = walk.publish(panel)
@@ -139,7 +146,7 @@ def _tell_what_is_read(job: Job, tell: Reporter) -> None:
 def _tell_what_is_left(job: Job, tell: Reporter) -> None:
     """Name what an earlier study left in the folder; it is nobody's to delete."""
     ours = {job.run.path(key) for key in job.artefacts()}
-    kinds = ("composites/*/*.tif", "scores/*/*.tif", "footprints/*.parquet")
+    kinds = ("composites/*/*.tif", "scores/*/*.tif", "decoded/*/*.tif", "footprints/*.parquet")
     strange = [p for kind in kinds for p in job.run.root.glob(kind) if p not in ours]
     if strange:
         tell.warn(
@@ -185,6 +192,18 @@ class _Walk:
         total = sum(len(p.tiles) for p in self.job.places) * len(self.job.periods)
         self._do("scores", engine, tasks, total, km2, pending=sum(len(t.tiles) for t in tasks))
 
+    def decoded(self, engine: Engine, decoder: Decoder) -> None:
+        """What all periods say of each pixel together."""
+        tasks, labels = [], [period.label for period in self.job.periods]
+        for number, place in enumerate(self.job.places):
+            for tile in place.tiles:
+                read_hash = hashes.decode_hash(self.job, self.ledger, tile, decoder)
+                if not all(self._is_done(Key("decoded", p, tile.id), read_hash) for p in labels):
+                    tasks.append(Decode(number, tile, read_hash, decoder))
+        km2 = sum(self._tile_km2(t.place, t.tile) for t in tasks)
+        total = sum(len(p.tiles) for p in self.job.places) * len(labels)
+        self._do("decoded", engine, tasks, total, km2, pending=len(tasks) * len(labels))
+
     def outlines(self, engine: Engine) -> None:
         """Scores to outlines, one file a period."""
         tasks = []
@@ -205,10 +224,11 @@ class _Walk:
                 return outlines.read_table(run.path(key))
             before = outlines.read_table(run.path(key)) if run.path(key).is_file() else None
             panel = build_panel(
-                {period: self._footprints(period) for period in self.job.periods},
+                self._kept(),
                 extent=self.job.extent, looked=LookedShares(self.job), previous=before,
                 rules=IdentityRules(**self.job.study.panel.model_dump()),
             )  # fmt: skip
+            panel = with_chances(self.job, panel)
             where = box(*self.job.region.geometry.bounds)
             whole = Period(self.job.periods[0].start, self.job.periods[-1].end, "whole")
             for target, write in (
@@ -258,6 +278,15 @@ class _Walk:
             "no clear look at the region in any period: every pixel is cloud or nodata; "
             "give more dates, or loosen sources.mask or composite.min_looks"
         )
+
+    def _kept(self) -> dict[Period, Footprints]:
+        """The outlines that the rules of the study leave."""
+        found = {period: self._footprints(period) for period in self.job.periods}
+        if self.job.study.rules is None:
+            return found
+        shares = region_shares(self.job, self.ledger)
+        blind = [period for period in found if shares[period.label] < HARDLY]
+        return kept(found, self.job.study.rules, blind)
 
     def _footprints(self, period: Period) -> Footprints:
         path = self.job.run.path(Key("footprints", period.label))

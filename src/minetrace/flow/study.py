@@ -25,6 +25,7 @@ from minetrace.core.bands import nearest
 from minetrace.core.period import Period, ordered
 from minetrace.errors import MissingFileError, PeriodError, StudyError
 from minetrace.flow.study_sources import SOURCES, AnySource, Closed, FilePath
+from minetrace.flow.study_time import DecodeStudy, RulesStudy
 
 _SPAN = re.compile(r"\s*(\d{4})\s*(?:\.\.|-|–|:)\s*(\d{4})\s*")
 
@@ -168,7 +169,11 @@ class Study(Closed):
     delineate: bool = Field(
         False, description="inside a patch model's detections, outline the mined ground itself"
     )
+    decode: DecodeStudy | None = Field(
+        None, description="make scores consistent through time: {} for the defaults below"
+    )
     vectors: VectorStudy = VectorStudy()
+    rules: RulesStudy | None = Field(None, description="which outlines become sites; default: all")
     panel: PanelStudy = PanelStudy()
     publish: PublishStudy = PublishStudy()
 

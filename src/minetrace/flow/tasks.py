@@ -20,6 +20,7 @@ from shapely.geometry import box
 from minetrace.composites.blocks import blocks_for_budget
 from minetrace.composites.methods import CHOICE_PX, begin
 from minetrace.core.grid import Rect, Tile
+from minetrace.core.period import Period
 from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, Raster
 from minetrace.core.region import project
 from minetrace.core.scores import NOT_LOOKED, SCALE, Scores
@@ -31,8 +32,9 @@ from minetrace.errors import (
     UserError,
 )
 from minetrace.flow.ahead import in_order
+from minetrace.flow.decoding import NAMES, Decoder
 from minetrace.flow.plan import Job, Look, Place
-from minetrace.flow.readers import CompositeReader, ScoreReader, cell_coverage
+from minetrace.flow.readers import CompositeReader, ScoreReader, cell_coverage, mosaic
 from minetrace.predict.scan import ScanOptions, scan
 from minetrace.store import outlines, sidecar
 from minetrace.store.cog import write_cog
@@ -43,6 +45,7 @@ from minetrace.vectors.zones import unite_zones
 
 COMPOSITE_RECIPE = 2
 SCORE_RECIPE = 1
+DECODE_RECIPE = 1
 OUTLINE_RECIPE = 1
 BLOCK_BUDGET = 512 << 20  # bytes of looks held at once by one worker
 AHEAD_BUDGET = 768 << 20  # bytes of looks that are being read meanwhile
@@ -245,6 +248,62 @@ class Score:
                    "cell_m2": (card.cell_px * place.grid.resolution_m) ** 2},
             properties={**projection(place, cells, card.cell_px),
                         "bands": [{"name": name} for name in scores.names]},
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Decode the scores of one tile through all periods."""
+
+    place: int
+    tile: Tile
+    read_hash: str
+    decoder: Decoder
+
+    def __call__(self, job: Job) -> Done:
+        """Read what every period says, and store what they say together."""
+        place = job.places[self.place]
+        keys = {p: Key("decoded", p.label, self.tile.id) for p in job.periods}
+        km2 = ground_km2(place, int(place.coverage.mask(self.tile.rect).sum()))
+        cells = self.tile.rect.cells(job.scorer.card.cell_px)
+        try:
+            scores = self._scores(job, place, cells)
+            for wanted in self.decoder.passes(job.periods, cells.height * cells.width):
+                found = self.decoder(scores, job.periods, wanted)
+                for at, period in enumerate(wanted):
+                    layers = (found.active[at], found.first[at], found.last[at], found.state[at])
+                    self._store(job, place, cells, period, keys[period], layers)
+        except Exception as error:  # noqa: BLE001  whatever went wrong is this tile's failure
+            _fail(job, list(keys.values()), self.read_hash, error)
+            return Done(tuple(keys.values()), km2, 0)
+        return Done(tuple(keys.values()), km2, scores.nbytes)
+
+    def _scores(self, job: Job, place: Place, cells: Rect) -> NDArray[np.uint16]:
+        """(periods, height, width) of the tile; a period whose scores failed was not looked at."""
+        cell_px, layers = job.scorer.card.cell_px, []
+        for number in range(len(job.periods)):
+            stored = mosaic(job, "scores", number, place, [self.tile], cell_px, NOT_LOOKED)
+            layers.append(stored.read(cells, (self.decoder.band,), np.uint16)[0])
+        return np.stack(layers)
+
+    def _store(
+        self, job: Job, place: Place, cells: Rect, period: Period, key: Key,
+        layers: Sequence[NDArray[np.generic]],
+    ) -> None:  # fmt: skip
+        cell_px = job.scorer.card.cell_px
+        pixels = np.stack(layers, dtype=np.uint16)
+        known = pixels[0] != NOT_LOOKED
+        pixels[-1][~known] = NOT_LOOKED
+        write = partial(
+            write_cog, pixels=pixels, grid=place.grid.coarsened(cell_px), rect=cells, names=NAMES,
+            nodata=NOT_LOOKED, scales=(1 / SCALE,) * 3 + (1.0,),
+        )  # fmt: skip
+        sidecar.publish(
+            job.run, key, write, read_hash=self.read_hash, recipe=DECODE_RECIPE, period=period,
+            where=tile_ground(place, cells.scaled(cell_px)),
+            facts={"known_cells": int(known.sum())},
+            properties={**projection(place, cells, cell_px),
+                        "bands": [{"name": name} for name in NAMES]},
         )  # fmt: skip
 
 

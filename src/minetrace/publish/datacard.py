@@ -74,6 +74,7 @@ class DataCard:
         model: what found the mines.
         threshold: probability from which on ground belongs to an outline.
         delineated_by: the model that outlined mined ground inside the detections, if any did.
+        decoded: whether scores were decoded through time; then the threshold is of that.
         composite: how many looks became one picture, such as ``median, at least 1 clear look``.
         crs: projections that were worked in.
         resolution_m: side of a pixel.
@@ -96,6 +97,7 @@ class DataCard:
     crs: Sequence[str]
     resolution_m: float
     delineated_by: str | None = None
+    decoded: bool = False
     rules: Mapping[str, Any] | None = None
     failed: Sequence[tuple[str, str]] = ()
     versions: Mapping[str, str] | None = None
@@ -242,7 +244,14 @@ def _unseen(card: DataCard) -> Iterator[str]:
 
 def _method(card: DataCard) -> Iterator[str]:
     yield f"1. All clear looks of a period become one picture ({card.composite})."
-    if card.model.output == "patch":
+    if card.decoded:
+        yield (
+            f"2. The model rates {'squares' if card.model.output == 'patch' else 'pixels'}, and "
+            "the ratings of all periods are weighed together: what is rated once is doubted, what "
+            "lasts is believed, and a period without a look is told by those around it. Where it "
+            f"is then mined with a probability of {card.threshold:g} or higher is an outline."
+        )
+    elif card.model.output == "patch":
         yield (
             f"2. The model rates squares of {card.model.window} pixels, one every "
             f"{card.model.stride} pixels; those rated {card.threshold:g} or higher are detections."

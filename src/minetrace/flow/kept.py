@@ -1,0 +1,71 @@
+"""Which outlines become sites: the rules of a study, each judging all outlines as found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from minetrace.core.footprints import Footprints
+from minetrace.core.period import Period
+from minetrace.flow.study_time import RulesStudy, ZoneStudy
+from minetrace.panel.rules.isolation import dual_threshold
+from minetrace.panel.rules.neighbour import confirmed_by_neighbours
+from minetrace.panel.rules.zones import Zone, zone_thresholds
+from minetrace.store.outlines import read_polygons
+
+ROW = "row"
+
+
+def kept(
+    footprints: Mapping[Period, Footprints], rules: RulesStudy | None, blind: Collection[Period]
+) -> dict[Period, Footprints]:
+    """Drop the outlines that a rule of the study drops.
+
+    No rule sees what another has dropped, so that their order does not matter.
+
+    Args:
+        footprints: all outlines per period, as they were found.
+        rules: what the study asks for; None keeps everything.
+        blind: periods in which nobody looked.
+
+    Returns:
+        The same periods, each with a subset of its rows in their order.
+
+    Raises:
+        StudyError: a number of a rule cannot be meant.
+        MissingFileError: a zone's file is not there.
+    """
+    if rules is None:
+        return dict(footprints)
+    numbered = {p: f.with_columns(**{ROW: np.arange(len(f))}) for p, f in footprints.items()}
+    stays = {period: np.ones(len(found), dtype=bool) for period, found in footprints.items()}
+    for passed in _passed(numbered, rules, blind):
+        for period, found in passed.items():
+            stays[period] &= np.isin(numbered[period].columns[ROW], found.columns[ROW])
+    return {period: found.where(stays[period]) for period, found in footprints.items()}
+
+
+def _passed(
+    found: Mapping[Period, Footprints], rules: RulesStudy, blind: Collection[Period]
+) -> list[dict[Period, Footprints]]:
+    """What each rule leaves."""
+    passed = []
+    if rules.neighbour is not None:
+        passed.append(confirmed_by_neighbours(found, blind=blind, **rules.neighbour.model_dump()))
+    if rules.isolation is not None:
+        said = rules.isolation.model_dump()
+        passed.append({period: dual_threshold(here, **said) for period, here in found.items()})
+    if rules.zones or rules.elsewhere > 0:
+        zones = [_zone(zone) for zone in rules.zones]
+        passed.append({
+            period: zone_thresholds(here, zones, elsewhere=rules.elsewhere)
+            for period, here in found.items()
+        })  # fmt: skip
+    return passed
+
+
+def _zone(asked: ZoneStudy) -> Zone:
+    table = read_polygons(asked.file)
+    ground = Footprints(table.geometry.to_numpy(), str(table.crs), "footprint")
+    return Zone(ground, asked.threshold, asked.file.name)
