@@ -11,7 +11,7 @@ import pytest
 from stac_scenes import GRID, shot, source
 
 from minetrace.core.grid import Rect
-from minetrace.errors import MissingFileError, NoPermissionError, ReadFailedError
+from minetrace.errors import MissingFileError, NoPermissionError, ReadFailedError, StudyError
 from minetrace.sources.stac import StacSource
 from minetrace.testing.stac_catalog import write_catalog
 from minetrace.testing.stac_server import Fault, StacServer
@@ -51,6 +51,7 @@ def pixels(here: StacSource) -> np.ndarray:
         Fault("no-range", r"/data/", times=100),
         Fault("status", r"/search", times=2, status=502),
         Fault("reset", r"^/$", times=2),
+        Fault("short", r"/search", times=2),
     ],
     ids=lambda f: f"{f.kind}-{f.status}-{f.match}-{f.from_byte}",
 )
@@ -113,6 +114,8 @@ def test_a_catalog_that_does_not_answer_is_named(server: StacServer, tmp_path: P
         (Fault("status", "^/$", times=99, status=500), ReadFailedError, "HTTP 500"),
         (Fault("status", "/search", times=1, status=403), NoPermissionError, "wants an account"),
         (Fault("status", "^/$", times=1, status=404), MissingFileError, "check sources.url"),
+        (Fault("corrupt", "/search", times=99), ReadFailedError, "damaged on the way"),
+        (Fault("corrupt", "^/$", times=99), StudyError, "no STAC catalog"),
     ):
         server.faults = [fault]
         with pytest.raises(error, match=said):

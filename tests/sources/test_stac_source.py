@@ -15,13 +15,19 @@ from stac_scenes import GRID, UTM, scl, shot, source
 
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.region import project
-from minetrace.errors import BandError, NoImageryError, RadiometryError, StudyError
+from minetrace.errors import (
+    BandError,
+    NoImageryError,
+    RadiometryError,
+    ReadFailedError,
+    StudyError,
+)
 from minetrace.sources.files import FileOptions, FileSource
 from minetrace.sources.masks import MaskOptions
 from minetrace.sources.stac import StacSource
 from minetrace.testing.source_contract import SourceContract
 from minetrace.testing.stac_catalog import write_catalog
-from minetrace.testing.stac_server import StacServer
+from minetrace.testing.stac_server import Fault, StacServer
 from minetrace.testing.world import World
 
 RECT = Rect(-859_010, 34_990, 180, 180)
@@ -188,6 +194,17 @@ def test_the_solar_day_holds_an_overpass_together_across_midnight() -> None:
     assert solar_day(early, -70.0) == date(2019, 7, 4)
 
 
+def test_a_scene_that_the_date_line_cuts_has_the_day_of_its_larger_part() -> None:
+    from shapely import MultiPolygon
+    from shapely.geometry import mapping
+
+    from minetrace.sources.stac_items import parse_item
+
+    cut = MultiPolygon([box(178.5, -18, 180, -17), box(-180, -18, -179.7, -17)])
+    told = {"id": "a", "geometry": mapping(cut), "properties": {"datetime": "2019-07-04T22:20:00Z"}}
+    assert parse_item(told).day == date(2019, 7, 5)
+
+
 def test_the_same_scene_through_two_catalogs_has_the_same_reflectance(tmp_path: Path) -> None:
     raised = shot("S2A_19LCH_20230709_0_L2A", date(2023, 7, 9), raised=True)
     lowered = shot("S2A_19LCH_20230709_0_L2A", date(2023, 7, 9), properties={
@@ -240,9 +257,40 @@ def test_scenes_are_chosen_by_the_cloud_over_the_region(tmp_path: Path) -> None:
             source(served, tmp_path, max_scene_cloud=0.001)
 
 
+def test_scenes_are_left_out_by_name(server: StacServer, tmp_path: Path) -> None:
+    here = source(server, tmp_path, exclude=("*_2019????_*",))
+    assert {scene.day.year for scene in here.scenes()} == {2023}
+    assert here.notes == ("1 of 3 items are excluded",)
+    with pytest.raises(NoImageryError, match=r"sources\.exclude: leaves out all 3"):
+        source(server, tmp_path, exclude=("*",))
+
+
+def test_clouds_that_were_counted_are_kept_when_another_mask_fails(
+    server: StacServer, tmp_path: Path
+) -> None:
+    server.faults = [Fault("status", r"19LDH.*scl", times=1, status=404)]
+    with pytest.raises(ReadFailedError, match=r"scl\.tif: .*no such file"):
+        source(server, tmp_path, max_cloud=0.5)
+    server.forget()
+    source(server, tmp_path, max_cloud=0.5)
+    assert {path for _, path, _ in server.seen.requests} == {
+        "/data/S2A_19LDH_20230709_0_L2A/scl.tif"
+    }
+
+
+def test_an_api_that_does_not_say_that_it_searches_is_searched(
+    server: StacServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minetrace.testing.stac_server._CONFORMS", ("core",))
+    assert len(source(server, tmp_path).scenes()) == 2
+
+
 def test_what_is_not_there_is_said(server: StacServer, tmp_path: Path) -> None:
-    with pytest.raises(NoImageryError, match="nothing of sentinel-2-c1-l2a over the region"):
-        source(server, tmp_path, spans=((date(2000, 1, 1), date(2001, 1, 1)),))
+    for _ in range(2):  # asked again each time: it may be there tomorrow
+        server.forget()
+        with pytest.raises(NoImageryError, match=r"nothing of sentinel-2-c1-l2a .*2000-12-31"):
+            source(server, tmp_path, spans=((date(2000, 1, 1), date(2001, 1, 1)),))
+        assert server.seen.of("/search")
     with pytest.raises(StudyError, match=r"sources\.collection"):
         source(server, tmp_path, collection=None)
     with pytest.raises(BandError, match="qa_pixel"):

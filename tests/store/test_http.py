@@ -114,6 +114,20 @@ def test_threads_that_want_the_same_fetch_it_once(server: StacServer, tmp_path: 
     assert len(server.seen.requests) == 1
 
 
+def test_a_server_that_knows_no_ranges_sends_a_file_once(
+    server: StacServer, tmp_path: Path
+) -> None:
+    server.faults = [Fault("no-range", times=99)]
+    file = RemoteFile(f"{server.url}/data/a.bin", HttpClient(QUICK), RangeCache(tmp_path / "c"))
+    assert file.read(10, 20) == CONTENT[10:30]
+    assert file.ranges([(20_000, 500), (90_000, 10)]) == [
+        CONTENT[20_000:20_500],
+        CONTENT[90_000:90_010],
+    ]
+    assert Path(file.whole()).read_bytes() == CONTENT
+    assert len(server.seen.requests) == 1
+
+
 def test_the_cache_stays_below_its_cap(tmp_path: Path) -> None:
     cache = RangeCache(tmp_path / "c", cap_bytes=64_000)
     for number in range(200):

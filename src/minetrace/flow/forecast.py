@@ -7,6 +7,7 @@ sample of the same work done here: reading some blocks, scoring one batch.
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -109,6 +110,8 @@ def forecast(job: Job, *, workers: int, prices: Prices | None = None) -> Forecas
     looked = sum(1 - period.blind_share for period in periods)
     score_seconds = _time_scoring(job) * region_px * looked
     stored = _stored_bytes(job)
+    if not job.run.study.is_file():  # no run works there, so nobody needs what was fetched
+        shutil.rmtree(job.run.cache, ignore_errors=True)
     cost = _cost(
         prices or Prices(), sum(p.read_bytes for p in periods), read_seconds + score_seconds, stored
     )

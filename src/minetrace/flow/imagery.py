@@ -75,7 +75,7 @@ def _catalog(
         url=study.url or (known.url if known else ""), collection=collection,
         host=known.name if known else "", bands=_specs(study.bands), scale=study.scale,
         alternate=known.asset_of.get(access.kind, "") if known else "",
-        offset=study.offset, nodata=study.nodata, max_cloud=study.max_cloud,
+        offset=study.offset, nodata=study.nodata, exclude=study.exclude, max_cloud=study.max_cloud,
         mask=MaskOptions(**study.mask.model_dump()) if study.mask else None,
         max_scene_cloud=study.max_scene_cloud, access=access,
         http=HttpOptions(**study.requests.model_dump()),

@@ -162,6 +162,9 @@ class StacStudy(Closed):
     nodata: float | None = Field(
         None, description="the number that means nothing was seen; default: by the metadata"
     )
+    exclude: tuple[str, ...] = Field(
+        (), description="ids of scenes that are not used; * and ? stand for anything"
+    )
     max_cloud: float | None = Field(None, ge=0, le=1, description="over the region, by its mask")
     max_scene_cloud: float | None = Field(None, ge=0, le=1, description="by the catalog's word")
     access: AccessStudy | None = Field(None, description="default: the profile's")

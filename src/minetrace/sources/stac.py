@@ -29,6 +29,7 @@ from minetrace.sources.options import as_json
 from minetrace.sources.radiometry_gate import Calibration
 from minetrace.sources.shot import Shot, ShotLevel
 from minetrace.sources.source import Scene
+from minetrace.sources.stac_choice import by_overpass, chosen_items
 from minetrace.sources.stac_clouds import ClearShares
 from minetrace.sources.stac_items import Asset, Item
 from minetrace.sources.stac_options import Quest, StacOptions
@@ -64,11 +65,10 @@ class StacSource:
         )
         found = find_items(search, asks, folder=quest.items, refresh=quest.refresh,
                            sign=signer(options.access, asks))  # fmt: skip
-        _refuse_nothing(found, options, quest)
-        found = self._by_scene_cloud(found)
+        found, self._notes = chosen_items(found, options, quest)
         self._bands = shared_bands(found, options)
         self._mask = mask_options(found, options)
-        self._scenes = self._by_region_cloud(_grouped(found), search, quest)
+        self._scenes = self._by_region_cloud(by_overpass(found), search, quest)
         self._rules = {
             item.id: {band: calibration(item, band, options) for band in self._bands}
             for items in self._scenes.values() for item in items
@@ -169,22 +169,6 @@ class StacSource:
             "nodata": self.options.nodata,
         }  # fmt: skip
 
-    def _by_scene_cloud(self, items: Sequence[Item]) -> list[Item]:
-        most = self.options.max_scene_cloud
-        kept = [i for i in items if most is None or i.cloud_cover is None or i.cloud_cover <= most]
-        self._notes: tuple[str, ...] = ()
-        if len(kept) < len(items):
-            self._notes += (
-                f"{len(items) - len(kept)} of {len(items)} items have more than {most:.0%} cloud "
-                "over their whole scene and are left out",
-            )
-        if not kept:
-            raise NoImageryError(
-                f"every item has more than {most:.0%} cloud over its whole scene: raise "
-                "sources.max_scene_cloud, or leave it out and use max_cloud, over the region alone"
-            )
-        return kept
-
     def _by_region_cloud(
         self, scenes: dict[Scene, tuple[Item, ...]], search: Search, quest: Quest
     ) -> dict[Scene, tuple[Item, ...]]:
@@ -265,7 +249,7 @@ class StacSource:
         if not place.same_crs(sheet.crs, crs):
             raise BandError(
                 f"{redacted(mask.address)}: the mask is in {sheet.crs}, the bands in {crs}; "
-                "leave the scene out"
+                "leave the scene out with sources.exclude"
             )
         nodata = sheet.nodata if self._mask.kind == "scl" else None
         return MaskBand(mask, (1,), nodata, self._mask, sheet.affine, (sheet.height, sheet.width))
@@ -358,31 +342,6 @@ def _reach(ground: _Ground, grid: Grid) -> Rect | None:
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return None
     return grid.rect((float(x.min()), float(y.min()), float(x.max()), float(y.max()))).expand(2)
-
-
-def _grouped(items: Sequence[Item]) -> dict[Scene, tuple[Item, ...]]:
-    """Items of one solar day, platform and orbit together, named after the first."""
-    groups: dict[tuple[Any, ...], list[Item]] = {}
-    for item in sorted(items, key=lambda i: i.id):
-        groups.setdefault((item.day, item.platform, item.orbit), []).append(item)
-    scenes = {
-        Scene(line[0].id + (f"+{len(line) - 1}" if len(line) > 1 else ""), line[0].day): line
-        for line in groups.values()
-    }
-    ordered = sorted(scenes.items(), key=lambda pair: (pair[0].day, pair[0].id))
-    return {scene: tuple(line) for scene, line in ordered}
-
-
-def _refuse_nothing(items: Sequence[Item], options: StacOptions, quest: Quest) -> None:
-    if items:
-        return
-    first, last = min(a for a, _ in quest.spans), max(b for _, b in quest.spans)
-    west, south, east, north = quest.region.bounds
-    raise NoImageryError(
-        f"{redacted(options.url)}: nothing of {options.collection or 'it'} over the region "
-        f"({west:.3f} to {east:.3f} E, {south:.3f} to {north:.3f} N) from {first} to {last}; "
-        "change the years, the region or the collection"
-    )
 
 
 def _plain(rule: Calibration) -> list[Any]:

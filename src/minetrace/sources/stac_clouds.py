@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,14 +51,19 @@ class ClearShares:
         """Count what was not counted yet.
 
         Raises:
-            ReadFailedError: a mask cannot be read.
+            ReadFailedError: a mask cannot be read; what was counted is kept all the same.
         """
         missing = {name: raster for name, raster in rasters.items() if name not in self.counts}
         if not missing:
             return
-        found = pool.map(lambda raster: count(raster, self.region, self.mask), missing.values())
-        self.counts |= dict(zip(missing, found, strict=True))
+        found = {name: pool.submit(count, raster, self.region, self.mask)
+                 for name, raster in missing.items()}  # fmt: skip
+        wait(found.values())
+        read = {name: one for name, one in found.items() if one.exception() is None}
+        self.counts |= {name: one.result() for name, one in read.items()}
         write_json(self.path, {name: list(pair) for name, pair in sorted(self.counts.items())})
+        for one in found.values():
+            one.result()  # raises the first failure, now that the others are kept
 
     def cloud(self, items: Sequence[str]) -> float | None:
         """Share of the region that is not clear, as far as items show it; None if they do not."""

@@ -96,21 +96,19 @@ def parse_item(told: Mapping[str, Any], alternate: str = "") -> Item:
     """Make a row of a STAC item, version 1.0 or 1.1.
 
     Args:
-        told: the item as JSON.
+        told: the item as JSON, with a geometry.
         alternate: which of an asset's further addresses to take, where it has one.
 
     Raises:
-        ReadFailedError: it has no day or no place.
+        ReadFailedError: it has no day.
     """
     name, properties = str(told.get("id")), told.get("properties") or {}
-    if not told.get("geometry"):
-        raise ReadFailedError(f"{name}: the catalog does not say where this item is; leave it out")
     ground = shape(told["geometry"])
     moment = _moment(name, properties)
     bands, mask = _rasters(told, str(properties.get("platform", "")), alternate)
     return Item(
         id=name, collection=str(told.get("collection") or ""),
-        day=solar_day(moment, ground.centroid.x), platform=str(properties.get("platform", "")),
+        day=solar_day(moment, _middle_lon(ground)), platform=str(properties.get("platform", "")),
         orbit=_orbit(name, properties), tile=_tile(name, properties),
         version=_version(properties), cloud_cover=_share(properties.get("eo:cloud_cover")),
         crs=_crs(properties), bands=bands, mask=mask, footprint=_generous(ground),
@@ -121,6 +119,13 @@ def parse_item(told: Mapping[str, Any], alternate: str = "") -> Item:
 def solar_day(moment: datetime, lon: float) -> date:
     """The day by the sun: one overpass is one day, also where midnight UTC falls into it."""
     return (moment.astimezone(UTC) + timedelta(hours=lon / 15)).date()
+
+
+def _middle_lon(ground: BaseGeometry) -> float:
+    """Longitude of the middle; of the larger part where the date line cuts a scene in two."""
+    parts = shapely.get_parts(ground)
+    largest: BaseGeometry = max(parts, key=lambda part: float(part.area))
+    return float(largest.centroid.x)
 
 
 def newest(items: Iterable[Item]) -> list[Item]:
@@ -186,7 +191,7 @@ def _moment(name: str, properties: Mapping[str, Any]) -> datetime:
                 continue
             return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     raise ReadFailedError(
-        f"{name}: the catalog does not say when this item was taken; leave it out"
+        f"{name}: the catalog does not say when this item was taken; report it to the catalog"
     )
 
 

@@ -28,6 +28,7 @@ class StacOptions:
         scale, offset: for all bands without their own; default: what the radiometry gate says.
         nodata: the count that means that nothing was seen; default: what the item or file says.
         mask: which pixels are clear; None for the item's own classes, grown by one of its pixels.
+        exclude: ids of items that are not used; ``*`` and ``?`` stand for anything.
         max_cloud: scenes with a larger share of cloud over the region are left out, 0 to 1.
         max_scene_cloud: the same by what the catalog says of the whole scene, 0 to 1.
     """
@@ -41,6 +42,7 @@ class StacOptions:
     offset: float | None = None
     nodata: float | None = None
     mask: MaskOptions | None = None
+    exclude: tuple[str, ...] = ()
     max_cloud: float | None = None
     max_scene_cloud: float | None = None
     access: Access = OPEN

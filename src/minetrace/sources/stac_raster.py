@@ -166,7 +166,9 @@ def _describe(source: Any, href: str, layout: Layout | None, path: str | None) -
     try:
         crs, affine = placed(Path(redacted(href)), source)
     except RasterError as error:
-        raise ReadFailedError(f"{redacted(href)}: has no place on Earth; leave it out") from error
+        raise ReadFailedError(
+            f"{redacted(href)}: has no place on Earth; leave the scene out with sources.exclude"
+        ) from error
     nodata = source.nodatavals[0]
     return Sheet(crs, affine, source.height, source.width, source.dtypes[0], nodata, layout, path)
 
@@ -218,5 +220,5 @@ def _broken(href: str, error: Exception) -> ReadFailedError:
     reason = " ".join(str(error.__cause__ or error).split())
     return ReadFailedError(
         f"{redacted(href)}: cannot be decoded, perhaps it is damaged or cut short ({reason}); "
-        "run the same command again, or leave the scene out"
+        "run the same command again, or leave the scene out with sources.exclude"
     )

@@ -22,7 +22,7 @@ from minetrace.store.http import HttpClient, Reply, Signer, redacted
 from minetrace.store.outlines import read_table, write_table
 
 SEARCH_RECIPE = 1  # changes whenever the same answers would give another table
-PAGE = 200
+PAGE = 100  # servers fail where a page of long items gets too many bytes
 MOST_POINTS = 500  # of an outline that is sent to a catalog
 
 
@@ -80,11 +80,13 @@ def find_items(
         return from_table(read_table(path), path)
     found: dict[tuple[str, str], Item] = {}
     for told in _ask(search, client, sign):
+        if not told.get("geometry"):  # STAC allows items that are nowhere
+            continue
         item = parse_item(told, search.alternate)
         if search.holds(item.day) and item.footprint.intersects(search.ground):
             found[item.collection, item.id] = item
     items = sorted(newest(found.values()), key=lambda item: (item.day, item.id))
-    if path:
+    if path and items:  # what is not there yet may be there the next time
         write_whole(path, partial(write_table, table=to_table(items)))
     return items
 
@@ -112,6 +114,7 @@ def _ask_api(search: Search, io: Any) -> Iterator[dict[str, Any]]:
             "sources.collection, such as sentinel-2-l2a"
         )
     api = Client.open(search.url, stac_io=io)
+    api.add_conforms_to("ITEM_SEARCH")  # some have it and do not say so
     for start, end in _joined(search.spans):
         # a solar day begins up to half a day before or after that of UTC
         first, last = start - timedelta(days=1), end + timedelta(days=1)
@@ -119,7 +122,10 @@ def _ask_api(search: Search, io: Any) -> Iterator[dict[str, Any]]:
             collections=[search.collection], intersects=mapping(_simple(search.ground)),
             datetime=f"{first}T00:00:00Z/{last}T00:00:00Z", limit=PAGE,
         )  # fmt: skip
-        yield from asked.items_as_dicts()
+        try:
+            yield from asked.items_as_dicts()
+        except ValueError as error:
+            raise _garbled(search.url, error) from error
 
 
 def _joined(spans: Sequence[tuple[date, date]]) -> list[tuple[date, date]]:
@@ -152,11 +158,29 @@ def _walk(search: Search, root: dict[str, Any], io: Any) -> Iterator[dict[str, A
         for link in told.get("links", ()):
             href = pystac.utils.make_absolute_href(str(link.get("href")), here, start_is_dir=False)
             if link.get("rel") == "item":
-                item = _with_places(json.loads(io.read_text(href)), href)
+                item = _with_places(_read_json(href, io), href)
                 if search.collection in (None, item.get("collection")):
                     yield item
             elif link.get("rel") == "child":
-                waiting.append((href, json.loads(io.read_text(href))))
+                waiting.append((href, _read_json(href, io)))
+
+
+def _read_json(href: str, io: Any) -> dict[str, Any]:
+    try:
+        return dict(json.loads(io.read_text(href)))
+    except FileNotFoundError as error:
+        raise MissingFileError(
+            f"{redacted(href)}: a catalog names it, and it is not there; report it to the catalog"
+        ) from error
+    except ValueError as error:
+        raise _garbled(href, error) from error
+
+
+def _garbled(href: str, error: ValueError) -> ReadFailedError:
+    return ReadFailedError(
+        f"{redacted(href)}: the catalog's answer cannot be read, perhaps it was damaged on the way "
+        f"({error}); run the same command again"
+    )
 
 
 def _with_places(item: dict[str, Any], href: str) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def chosen(ways: tuple[Access, ...], profile: str) -> Access:
             return access
     wanted = ", or ".join(" and ".join(access.needs) for access in ways)
     raise StudyError(
-        f"{profile} needs an account: set the environment variable {wanted}; "
+        f"{profile} needs an account: set the environment variables {wanted}; "
         "docs/how-to/imagery-from-stac.md says where to get them"
     )
 

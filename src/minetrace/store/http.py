@@ -34,6 +34,7 @@ _REDIRECTS = urllib3.Retry(
     total=None, connect=0, read=0, redirect=4, status=0, other=0, raise_on_redirect=False
 )
 _POLL_S = 0.02
+_NO_HOST = "no such host, or no network"
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,11 @@ class HttpClient:
                 problem = _in_words(error)
             if attempt + 1 < self.options.attempts:
                 time.sleep(self._wait_s(attempt, wanted_s))
+        remedy = "run the same command again when the server answers"
+        if problem == _NO_HOST:
+            remedy = "check the address and the network, then run the same command again"
         raise ReadFailedError(
-            f"{redacted(url)}: {problem} ({self.options.attempts} attempts); "
-            "run the same command again when the server answers"
+            f"{redacted(url)}: {problem} ({self.options.attempts} attempts); {remedy}"
         )
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
@@ -268,7 +271,7 @@ def _in_words(error: HTTPError) -> str:
     if "ConnectTimeoutError" in names:
         return "timed out while connecting"
     if "NameResolutionError" in names:
-        return "no such host, or no network"
+        return _NO_HOST
     if "IncompleteRead" in names:
         return "answered with less than it announced"
     if "SSLError" in names:
@@ -290,5 +293,5 @@ def refuse(reply: Reply, url: str) -> None:
              410: "has it no more"}.get(reply.status, "does not answer with it")  # fmt: skip
     raise ReadFailedError(
         f"{redacted(url)}: the server {words} (HTTP {reply.status}); "
-        "search again with sources.refresh, or leave the scene out"
+        "search again with sources.refresh, or leave the scene out with sources.exclude"
     )

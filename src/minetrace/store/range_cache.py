@@ -58,6 +58,15 @@ class RangeCache:
         self._write(path, content)
         return path
 
+    def cut(self, name: str, suffix: str, offset: int, length: int) -> bytes | None:
+        """A part of a whole file, shorter where that ends; None if it is not kept."""
+        try:
+            with self.file(name, suffix).open("rb") as file:
+                file.seek(offset)
+                return file.read(length)
+        except OSError:
+            return None
+
     def note(self, name: str) -> bytes | None:
         """What is noted of a file, if anything."""
         try:

@@ -71,10 +71,10 @@ class RemoteFile:
         found = {one: self.cache.get(self.url, *one) for one in set(wanted)}
         if any(content is None for content in found.values()):
             with self.cache.alone(self.url):
-                missing = [one for one, content in found.items()
-                           if content is None and not self._kept(one, found)]  # fmt: skip
-                for together in _joined(missing):
-                    self._fetch(together, found)
+                # somebody else may have fetched some while we waited for our turn
+                found |= {one: self.cache.get(self.url, *one) for one, c in found.items() if not c}
+                for together in _joined([one for one, c in found.items() if c is None]):
+                    found |= self._fetch(together)
         return [found[one] or b"" for one in wanted]
 
     def whole(self) -> str:
@@ -83,13 +83,12 @@ class RemoteFile:
         Raises:
             ReadFailedError: the server does not answer with it.
         """
-        suffix = PurePosixPath(urlsplit(self.url).path).suffix
-        path = self.cache.file(self.url, suffix)
+        path = self.cache.file(self.url, self._suffix)
         with self.cache.alone(self.url):
             if not path.is_file():
                 reply = self.client.request("GET", self.url, sign=self.sign)
                 refuse(reply, self.url)
-                self.cache.put_file(self.url, suffix, reply.body)
+                self.cache.put_file(self.url, self._suffix, reply.body)
         return str(path)
 
     def forget(self) -> None:
@@ -97,10 +96,9 @@ class RemoteFile:
         with self.cache.alone(self.url):
             self.cache.drop(self.url)
 
-    def _kept(self, one: Range, found: dict[Range, bytes | None]) -> bool:
-        """True if somebody else fetched a range while we waited for our turn."""
-        found[one] = self.cache.get(self.url, *one)
-        return found[one] is not None
+    @property
+    def _suffix(self) -> str:
+        return PurePosixPath(urlsplit(self.url).path).suffix
 
     def _head(self) -> bytes:
         with self.cache.alone(self.url):
@@ -112,31 +110,38 @@ class RemoteFile:
                 self.cache.put(self.url, 0, head)
         return head
 
-    def _fetch(self, together: Sequence[Range], found: dict[Range, bytes | None]) -> None:
+    def _fetch(self, together: Sequence[Range]) -> dict[Range, bytes]:
         """Fetch near ranges with one request, and keep each by itself."""
         first = together[0][0]
         stop = max(offset + length for offset, length in together)
-        body = self._ask(first, stop - first)
+        body, found = self._ask(first, stop - first), {}
         for offset, length in together:
             content = body[offset - first : offset - first + length]
             if len(content) != length:
                 raise ReadFailedError(
                     f"{redacted(self.url)}: ends at byte {first + len(body)}, and byte "
                     f"{offset + length} is needed, so it is cut short; report it to the catalog, "
-                    "or leave the scene out"
+                    "or leave the scene out with sources.exclude"
                 )
             found[offset, length] = content
             self.cache.put(self.url, offset, content)
+        return found
 
     def _ask(self, offset: int, length: int) -> bytes:
-        """What the server has of a range; less than asked for only where the file ends."""
+        """What the server has of a range; less than asked for only where the file ends.
+
+        A server that knows no ranges sends all of the file: that is asked for once, and kept.
+        """
+        if (kept := self.cache.cut(self.url, self._suffix, offset, length)) is not None:
+            return kept
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
         reply = self.client.request("GET", self.url, headers=headers, sign=self.sign)
         if reply.status == 416:
             return b""
         refuse(reply, self.url)
         size = self._checked_size(reply, offset)
-        if reply.status == 200:  # a server that knows no ranges sends it all
+        if reply.status == 200:
+            self.cache.put_file(self.url, self._suffix, reply.body)
             return reply.body[offset : offset + length]
         if len(reply.body) != min(length, size - offset):
             raise ReadFailedError(

@@ -233,22 +233,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._asset(path, query, fault)
         elif path == "/search":
             wanted = asked or {k: v[0] for k, v in parse_qs(query).items()}
-            self._json(_page(self.owner, wanted))
+            self._json(_page(self.owner, wanted), fault)
         elif path.startswith("/sas/token/"):
             self._json(self.owner.new_token())
         elif path == "/":
-            self._json(_landing(self.owner))
+            self._json(_landing(self.owner), fault)
         elif path.startswith("/static/"):
-            self._static(path.removeprefix("/static/"))
+            self._static(path.removeprefix("/static/"), fault)
         else:
             self._send(404, b'{"description": "no such thing"}')
 
-    def _static(self, name: str) -> None:
+    def _static(self, name: str, fault: Fault | None) -> None:
         items = {item["id"]: item for item in self.owner.items()}
         if name == "catalog.json":
-            self._json(_static_catalog(items))
+            self._json(_static_catalog(items), fault)
         elif name.removesuffix(".json") in items:
-            self._json(items[name.removesuffix(".json")])
+            self._json(items[name.removesuffix(".json")], fault)
         else:
             self._send(404, b"{}")
 
@@ -282,8 +282,9 @@ class _Handler(BaseHTTPRequestHandler):
         extra["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
         self._send(206, content[first : last + 1], extra, fault)
 
-    def _json(self, thing: Any) -> None:
-        self._send(200, json.dumps(thing).encode(), {"Content-Type": "application/geo+json"})
+    def _json(self, thing: Any, fault: Fault | None = None) -> None:
+        kind = {"Content-Type": "application/geo+json"}
+        self._send(200, json.dumps(thing).encode(), kind, fault)
 
     def _send(
         self, status: int, body: bytes, extra: dict[str, str] | None = None,

@@ -19,7 +19,8 @@ def command(
     """Say what a study would take, before anything starts.
 
     Tiles, scenes and blind ground per period, bytes, time and, given prices, cost. A few
-    blocks are read and one batch is scored to know how fast this machine is; nothing is kept.
+    blocks are read and one batch is scored to know how fast this machine is. Nothing is kept but
+    what a catalog answered, for the run.
 
     Example:  minetrace plan study.yaml
 
