@@ -314,9 +314,18 @@ def _model(card: DataCard) -> Iterator[str]:
     for data in model.data:
         yield "- Trained on " + "; ".join(f"{key}: {value}" for key, value in data.items()) + "."
     if model.metrics:
-        yield "- Measured: " + "; ".join(f"{k} {v}" for k, v in model.metrics.items()) + "."
+        figures = (f"{k.replace('_', ' ')} {_plain(v)}" for k, v in model.metrics.items())
+        yield "- Measured: " + "; ".join(figures) + "."
     else:
         yield "- No measured accuracy comes with it."
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(_plain, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _settings(card: DataCard) -> Iterator[str]:
