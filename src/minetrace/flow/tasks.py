@@ -77,7 +77,7 @@ class Compose:
         km2 = ground_km2(place, int(wanted.sum()))
         pixels: NDArray[np.int16]
         try:
-            pixels, bytes_read = self._reduce(job, place, wanted)
+            pixels, bytes_read = self.reduce(job, place, wanted)
         except Exception as error:  # noqa: BLE001  whatever went wrong is this tile's failure
             _fail(job, [key], self.read_hash, error)
             return Done((key,), km2, 0)
@@ -96,9 +96,10 @@ class Compose:
         )  # fmt: skip
         return Done((key,), km2, bytes_read)
 
-    def _reduce(
+    def reduce(
         self, job: Job, place: Place, wanted: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int16], int]:
+        """Bands, clear looks and median day of the wanted pixels, and how many bytes were read."""
         tile, settings = self.tile.rect, job.study.composite
         pixels = np.full((len(job.bands) + 2, *tile.shape), NODATA, dtype=np.int16)
         pixels[-2] = 0
