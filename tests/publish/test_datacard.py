@@ -13,14 +13,8 @@ from shapely.geometry import box
 
 from minetrace.core.model import ModelCard
 from minetrace.core.period import Period
-from minetrace.publish.datacard import (
-    NO_INTERVAL,
-    DataCard,
-    SourceRead,
-    facts,
-    text,
-    write_datacard,
-)
+from minetrace.publish.datacard import DataCard, SourceRead, facts, text, write_datacard
+from minetrace.publish.words import INTERVAL
 
 MODEL = ModelCard(
     name="pits-1", bands=("blue", "green", "red"), window=256, stride=192, output="pixels",
@@ -57,7 +51,7 @@ def test_every_hectare_says_what_it_is(card: DataCard) -> None:
     rows = table(words)
     assert rows["2019"] == ["2019-01-01 to 2019-12-31", "2", "12.3", "100 %"]
     assert rows["2021"][-2:] == ["1,540", "82 %"]
-    assert f"Mined hectares ({NO_INTERVAL})" in words
+    assert f"Mined hectares ({INTERVAL})" in words
     assert "Never quote" not in words
 
 
@@ -65,7 +59,7 @@ def test_a_footprint_is_never_called_mined(card: DataCard) -> None:
     rows = [{**row, "footprint_ha": row["area_ha"]} for row in card.rows]
     model = replace(MODEL, output="patch", extent="footprint", window=48, stride=24, call_px=0)
     words = text(replace(card, rows=rows, extent="footprint", model=model))
-    assert f"Footprint hectares ({NO_INTERVAL})" in words
+    assert f"Footprint hectares ({INTERVAL})" in words
     assert "Mined hectares" not in words
     assert "Never quote these figures as mined area" in words
 
@@ -90,7 +84,7 @@ def test_both_files_are_written_and_agree(card: DataCard, tmp_path: Path) -> Non
     told = json.loads((tmp_path / "datacard.json").read_text())
     assert path.read_text() == text(card)
     assert told["periods"][2]["area_ha"] == 1540.2
-    assert told["interval"] == NO_INTERVAL
+    assert told["interval"] == INTERVAL
     assert told["sources"][0]["attribution"] in path.read_text()
     assert told["region"]["hectares"] == pytest.approx(48_000, rel=0.01)
 
