@@ -34,7 +34,8 @@ def catalog(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(world: World, url: str, **said: Any) -> dict[str, Any]:
     source = {
         "kind": "stac", "url": url, "collection": "sentinel-2-c1-l2a",
-        "requests": {"backoff_s": 0.01, "longest_wait_s": 0.1, "attempts": 3}, **said,
+        "requests": {"backoff_s": 0.01, "longest_wait_s": 0.1, "attempts": 4, "read_s": 1.5},
+        **said,
     }  # fmt: skip
     return {**world_study(world, name="served"), "periods": [2019, 2021], "sources": [source]}
 
@@ -49,6 +50,7 @@ def test_a_served_run_equals_one_from_files_faults_and_all_and_is_not_repeated(
             Fault("status", "/data/", times=3, status=429, retry_after_s=0.01),
             Fault("reset", "/data/", times=2), Fault("short", "/data/", times=2),
             Fault("corrupt", "/data/.*red", times=1), Fault("status", "/search", status=503),
+            Fault("status", "/data/", status=500), Fault("timeout", "/data/.*nir", seconds=1.8),
         ]  # fmt: skip
         run(study, tmp_path / "served", workers=2)
         assert all(fault.times == 0 for fault in served.faults)
@@ -56,6 +58,8 @@ def test_a_served_run_equals_one_from_files_faults_and_all_and_is_not_repeated(
         touched = sum(path.stat().st_size for path in (catalog / "data").rglob("*.tif"))
         assert served.seen.bytes_sent <= 1.3 * touched
         assert not (tmp_path / "served" / "cache").exists()
+        card = (tmp_path / "served" / "datacard.md").read_text()
+        assert "contains modified Copernicus Sentinel data" in card
         served.forget()
         run(study, tmp_path / "served")
         assert served.seen.requests == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import geopandas as gpd
 
 from minetrace.core.grid import Rect
-from minetrace.flow.imagery import name_of
+from minetrace.flow.imagery import attribution_of, name_of
 from minetrace.flow.plan import Job, Place
 from minetrace.flow.readers import CompositeReader
 from minetrace.flow.report import versions
@@ -75,7 +75,7 @@ def _read(job: Job, number: int) -> SourceRead:
     days = sorted(scenes.values())
     return SourceRead(
         name_of(study), len(scenes), days[0] if days else None, days[-1] if days else None,
-        study.licence, study.attribution, job.sources[number].masking,
+        study.licence, attribution_of(study), job.sources[number].masking,
     )  # fmt: skip
 
 

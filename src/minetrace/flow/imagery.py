@@ -20,7 +20,7 @@ from minetrace.sources.options import FileOptions
 from minetrace.sources.source import Source
 from minetrace.sources.stac import StacSource
 from minetrace.sources.stac_options import Quest, StacOptions
-from minetrace.sources.stac_profiles import Profile, profile
+from minetrace.sources.stac_profiles import Profile, credit, profile
 from minetrace.sources.stac_signing import Access, chosen
 from minetrace.store.http import HttpOptions
 from minetrace.store.run_folder import RunFolder
@@ -60,16 +60,28 @@ def name_of(study: SourceStudy | StacStudy) -> str:
     """What a source is called in a data card."""
     if isinstance(study, StacStudy):
         host = study.profile or urlsplit(study.url or "").netloc or "catalog"
-        return f"{host}, {study.collection}" if study.collection else host
+        collection = _collection(study)
+        return f"{host}, {collection}" if collection else host
     path = study.path[0] if len(study.path) == 1 else study.path[0].parent
     return path.name
+
+
+def attribution_of(study: SourceStudy | StacStudy) -> str:
+    """What must be said beside its pictures: the user's words, or what is known of a catalog."""
+    if study.attribution or isinstance(study, SourceStudy):
+        return study.attribution
+    return credit(_collection(study) or "")
+
+
+def _collection(study: StacStudy) -> str | None:
+    return study.collection or (profile(study.profile).collection if study.profile else None)
 
 
 def _catalog(
     study: StacStudy, region: Region, periods: Sequence[Period], run: RunFolder
 ) -> StacSource:
     known = profile(study.profile) if study.profile else None
-    collection = study.collection or (known.collection if known else None)
+    collection = _collection(study)
     access = _access(study, known, collection)
     options = StacOptions(
         url=study.url or (known.url if known else ""), collection=collection,

@@ -117,7 +117,17 @@ COPERNICUS = Profile(
     about="https://documentation.dataspace.copernicus.eu/APIs/STAC.html",
 )  # fmt: skip
 
+CREDITS = {
+    "sentinel-2": "contains modified Copernicus Sentinel data",
+    "landsat": "Landsat data courtesy of the U.S. Geological Survey",
+}
+
 PROFILES = {one.name: one for one in (EARTH_SEARCH, PLANETARY_COMPUTER, COPERNICUS)}
+
+
+def credit(collection: str) -> str:
+    """What must be said beside pictures of a collection; empty if that is not known."""
+    return next((said for start, said in CREDITS.items() if collection.startswith(start)), "")
 
 
 def profile(name: str) -> Profile:
