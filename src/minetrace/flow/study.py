@@ -24,6 +24,7 @@ from pydantic import (
 from minetrace.core.bands import nearest
 from minetrace.core.period import Period, ordered
 from minetrace.errors import MissingFileError, PeriodError, StudyError
+from minetrace.flow.study_chips import ChipStudy, LabelStudy
 from minetrace.flow.study_sources import SOURCES, AnySource, Closed, FilePath
 from minetrace.flow.study_time import DecodeStudy, RulesStudy
 
@@ -176,6 +177,10 @@ class Study(Closed):
     rules: RulesStudy | None = Field(None, description="which outlines become sites; default: all")
     panel: PanelStudy = PanelStudy()
     publish: PublishStudy = PublishStudy()
+    labels: Annotated[tuple[LabelStudy, ...], BeforeValidator(_as_list)] = Field(
+        (), description="reference polygons and points, for 'minetrace chips'"
+    )
+    chips: ChipStudy | None = Field(None, description="the chips that 'minetrace chips' makes")
 
     @property
     def timeline(self) -> tuple[Period, ...]:

@@ -38,8 +38,8 @@ class LabelFile:
         klass: class of every row, if ``class_column`` is empty.
         class_column: holds a class name or number per row.
         classes: names by index.
-        when: the years (2019, 2019-q3) or columns ``start`` and ``end`` for which it holds;
-            empty: always.
+        when: the period for which it holds (2019, 2019-q3), or a column of periods; if empty,
+            the days of the next two, or always.
         start_column, end_column: hold the first day, and the first day after.
         region_column: holds the country; found by its usual names if left out.
         id_column: holds a unique name per row; the row's number if left out.
@@ -198,11 +198,8 @@ def _when(
     file: LabelFile, frame: gpd.GeoDataFrame
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     if file.when:
-        try:
-            period = Period.parse(file.when)
-        except PeriodError as error:
-            raise LabelError(f"{file.path}: when: {error}") from error
-        spans = [(period.start, period.end)] * len(frame)
+        said = frame[file.when] if file.when in frame else [file.when] * len(frame)
+        spans = [_span(value, file.path, row) for row, value in enumerate(said, 1)]
     elif file.start_column or file.end_column:
         starts = _days(file, frame, file.start_column, ALWAYS[0])
         ends = _days(file, frame, file.end_column, ALWAYS[1])
@@ -210,6 +207,15 @@ def _when(
     else:
         spans = [ALWAYS] * len(frame)
     return tuple(np.array([s[i] for s in spans], dtype=object) for i in (0, 1))  # type: ignore[return-value]
+
+
+def _span(value: Any, path: Path, row: int) -> tuple[date, date]:
+    try:
+        text = int(value) if isinstance(value, float) and value == value else value
+        period = Period.parse(str(text))
+    except PeriodError as error:
+        raise LabelError(f"{path}, row {row}: when: {error}") from error
+    return period.start, period.end
 
 
 def _days(file: LabelFile, frame: gpd.GeoDataFrame, name: str, missing: date) -> list[date]:

@@ -1,0 +1,138 @@
+"""What the labels of a study say of the ground of each place, by period."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from minetrace.chips.masks import Ground
+from minetrace.core.data_set import IGNORE
+from minetrace.core.grid import Grid, Rect
+from minetrace.core.period import Period
+from minetrace.core.region import Region, project
+from minetrace.errors import LabelError, StudyError
+from minetrace.flow.study_chips import ChipStudy, LabelStudy
+from minetrace.labels.labels import Labels
+from minetrace.labels.overlap import Overlaps, overlaps, without_duplicates
+from minetrace.labels.read import Repairs, read_all
+from minetrace.labels.select import between_latitudes, in_regions, outside, within, without
+from minetrace.store.outlines import read_region
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Labels as a study wants them, and what was mended on the way."""
+
+    labels: Labels
+    repairs: tuple[Repairs, ...]
+    overlaps: Overlaps
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """In words: what was read, mended, dropped, drawn twice."""
+        told = [f"{r.path}: {r.read} labels, {r.repaired} repaired, {r.dropped} without ground"
+                for r in self.repairs]  # fmt: skip
+        return (*told, self.overlaps.text)
+
+
+def read_study_labels(
+    studies: Sequence[LabelStudy], chips: ChipStudy, region: Region, periods: Sequence[Period]
+) -> Reading:
+    """The labels of a study: read, selected, each outline once.
+
+    Raises:
+        StudyError: nobody says for which of several periods a file's labels hold.
+        LabelError: a file or a selection cannot be used, or nothing is left.
+    """
+    if len(periods) > 1:
+        _refuse_timeless(studies)
+    labels, repairs = read_all([study.file(chips.classes) for study in studies])
+    select = chips.select
+    if select.exclude:
+        labels = without(labels, select.exclude)
+    if select.regions:
+        labels = in_regions(labels, select.regions)
+    if select.boundary:
+        labels = within(labels, read_region(select.boundary))
+    if select.latitudes:
+        labels = between_latitudes(labels, *select.latitudes)
+    if select.avoid:
+        labels = outside(labels, read_region(select.avoid))
+    labels = within(labels, region.geometry)
+    if not len(labels):
+        raise LabelError("no label is left inside the region; look at the region and at "
+                         "chips.select")  # fmt: skip
+    found = overlaps(labels)
+    return Reading(without_duplicates(labels, found), repairs, found)
+
+
+def _refuse_timeless(studies: Sequence[LabelStudy]) -> None:
+    for study in studies:
+        if not (study.when or study.start or study.end):
+            raise StudyError(
+                f"labels: {study.path.name} does not say for which period it holds, and the study "
+                "has several; say when: 2019 (or when: always), or name the columns start and end"
+            )
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Labels projected to the grid of one place.
+
+    Attributes:
+        grid: of the place.
+        labels: those that touch it.
+        shapes: (n,) their geometry in the grid's CRS; points are discs of ``point_m``.
+    """
+
+    grid: Grid
+    labels: Labels
+    shapes: NDArray[np.object_]
+
+    @classmethod
+    def of(cls, labels: Labels, region: shapely.Geometry, grid: Grid, point_m: float) -> Sheet:
+        """The labels that touch a part of the region (EPSG:4326)."""
+        here = within(labels, region)
+        flat = project(here.geometry, "EPSG:4326", grid.crs)
+        flat = np.where(here.polygons, flat, shapely.buffer(flat, max(point_m, grid.resolution_m)))
+        return cls(grid, here, flat)
+
+    def ground(self, rect: Rect, period: Period, outside: int) -> Ground:
+        """What is known of a rectangle in a period; nothing if the period has no labels."""
+        frame = shapely.box(*self.grid.bounds(rect))
+        near = np.flatnonzero(shapely.intersects(self.shapes, frame))
+        now = np.array([self.labels.start[i] < period.end and self.labels.end[i] > period.start
+                        for i in near], dtype=bool)  # fmt: skip
+        klass, area = self.labels.klass[near], self.labels.polygons[near]
+        known = now & (area | (klass == 0))
+        other_days = (klass > 0) & ~now
+        somewhere = now & ~area & (klass > 0)  # a point says that there is one, not where it ends
+        return Ground(
+            self.shapes[near[known]], klass[known], self.shapes[near[other_days | somewhere]],
+            outside,
+        )  # fmt: skip
+
+    def points(self, rect: Rect, period: Period) -> NDArray[np.int64]:
+        """Classes of the points inside a rectangle that hold in a period."""
+        frame = shapely.box(*self.grid.bounds(rect))
+        found = [
+            int(k) for k, p, s, e, shape in zip(
+                self.labels.klass, self.labels.polygons, self.labels.start, self.labels.end,
+                self.shapes, strict=True)
+            if not p and s < period.end and e > period.start and frame.intersects(shape.centroid)
+        ]  # fmt: skip
+        return np.array(found, np.int64)
+
+
+def labelled(labels: Labels, period: Period) -> bool:
+    """Whether anybody says anything of a period."""
+    return len(labels.during(period)) > 0
+
+
+def outside_of(chips: ChipStudy, labels: Labels, period: Period) -> int:
+    """Class of ground without a label: of a period without labels nobody knows anything."""
+    return 0 if chips.outside == "other" and labelled(labels, period) else IGNORE
