@@ -9,7 +9,19 @@ from importlib.metadata import version
 import typer
 
 from minetrace.errors import MinetraceError
-from minetrace.faces.cli import demo, init, models, panel, plan, plot, run, sources, status
+from minetrace.faces.cli import (
+    audit,
+    chips,
+    demo,
+    init,
+    models,
+    panel,
+    plan,
+    plot,
+    run,
+    sources,
+    status,
+)
 
 MANUAL = """\
 Maps of mining through time: point it at a region and some years, and get mine outlines that keep
@@ -31,6 +43,8 @@ First steps:
   minetrace run study.yaml    walk the whole way
   minetrace status runs/NAME  how far a run is, and what failed
   minetrace plot runs/NAME    figures for a paper
+  minetrace chips study.yaml  training data around labels
+  minetrace audit chips/NAME  does its test see what was trained on?
   minetrace panel FILES       anybody's outlines of mines, followed through time
 
 Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
@@ -56,7 +70,7 @@ def _options(
         raise typer.Exit
 
 
-for command in (demo, init, sources, plan, run, status, plot, panel):
+for command in (demo, init, sources, plan, run, status, plot, panel, chips, audit):
     app.command(command.__name__.rpartition(".")[2])(command.command)
 app.add_typer(models.app, name="models")
 
