@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,12 @@ import yaml
 from shapely.geometry import box, mapping
 
 from minetrace.testing.world import World, world_study
+from terminal import Done, minetrace
 
 BOWTIE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
 
 
-def minetrace(*words: object, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "minetrace", *map(str, words)],
-        capture_output=True, text=True, check=False, timeout=120, **more,
-    )  # fmt: skip
-
-
-def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+def refused(done: Done, code: int, *words: str) -> None:
     """One line on stderr that names what it should, and no traceback."""
     lines = [line for line in done.stderr.splitlines() if line.startswith("minetrace:")]
     assert done.returncode == code, done.stderr
@@ -43,7 +36,7 @@ def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> N
 def ask(world: World, tmp_path: Path) -> Any:
     """Run a study of the world with something changed."""
 
-    def run(out: Path | None = None, **changes: Any) -> subprocess.CompletedProcess[str]:
+    def run(out: Path | None = None, **changes: Any) -> Done:
         settings = {**world_study(world, name="bad"), "periods": [2019], **changes}
         file = tmp_path / "study.yaml"
         file.write_text(yaml.safe_dump(json.loads(json.dumps(settings, default=str))))
@@ -171,7 +164,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("a small file system cannot be mounted here")
     yield place
-    subprocess.run(["umount", str(place)], check=True)
+    subprocess.run(["umount", "--lazy", str(place)], check=True)  # rasters may be held open
 
 
 def test_a_full_disk_and_then_room(ask: Any, tiny_disk: Path) -> None:

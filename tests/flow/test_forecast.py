@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from minetrace.flow.plan import plan
 from minetrace.flow.study import Study
 from minetrace.store.run_folder import RunFolder
 from minetrace.testing.world import World, world_study
+from terminal import minetrace
 
 
 def ahead(settings: dict[str, Any], tmp_path: Path, **prices: float) -> Any:
@@ -69,13 +68,11 @@ def test_only_what_has_a_price_is_counted(world: World, tmp_path: Path) -> None:
 def test_the_command_prints_and_writes_what_is_blind(world: World, tmp_path: Path) -> None:
     study = tmp_path / "study.yaml"
     study.write_text(yaml.safe_dump(world_study(world) | {"periods": [2018, 2019]}))
-    words = [sys.executable, "-m", "minetrace", "plan", str(study), "--per-core-hour", "1"]
-    done = subprocess.run([*words, "--blind", str(tmp_path / "blind.geojson")],
-                          capture_output=True, text=True, check=True, cwd=tmp_path)  # fmt: skip
+    words = ("plan", study, "--per-core-hour", "1")
+    done = minetrace(*words, "--blind", tmp_path / "blind.geojson", cwd=tmp_path)
     assert "100%" in done.stdout
     assert "Cost" in done.stdout
     assert (tmp_path / "blind.geojson").is_file()
-    facts = json.loads(subprocess.run([*words, "--json"], capture_output=True, text=True,
-                                      check=True, cwd=tmp_path).stdout)  # fmt: skip
+    facts = json.loads(minetrace(*words, "--json", cwd=tmp_path).stdout)
     assert [p["label"] for p in facts["periods"]] == ["2018", "2019"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["blind.geojson", "study.yaml"]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +13,7 @@ from keras_files import Made, conv, dense, net, pool, write_net
 
 from minetrace.predict.onnx import OnnxScorer
 from minetrace.testing.world import World
-
-
-def call(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "minetrace", *words], cwd=cwd, capture_output=True, text=True,
-        check=False, env={**os.environ, "MINETRACE_DEBUG": "1"},
-    )  # fmt: skip
+from terminal import minetrace
 
 
 def write_bright(path: Path) -> Path:
@@ -38,48 +29,50 @@ def test_what_is_imported_runs(world: World, tmp_path: Path) -> None:
     write_bright(tmp_path / "bright.h5")
     (tmp_path / "bright_config.txt").write_text("Classification Report at 0.7\n")
     flags = ("--bands", "B04,B03,B02", "--scaling", "clipped", "--stride", "8")
-    done = call("models", "import", "bright.h5", *flags, cwd=tmp_path)
+    done = minetrace("models", "import", "bright.h5", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "a detection from 0.7 on" in done.stdout
     assert "minetrace run --model bright" in done.stdout
     card = OnnxScorer.open(tmp_path / "bright").card
     assert (card.bands, card.window, card.stride) == (("red", "green", "blue"), 16, 8)
-    assert call("models", "check", "bright", cwd=tmp_path).returncode == 0
-    shown = json.loads(call("models", "show", "bright", "--json", cwd=tmp_path).stdout)
+    assert minetrace("models", "check", "bright", cwd=tmp_path).returncode == 0
+    shown = json.loads(minetrace("models", "show", "bright", "--json", cwd=tmp_path).stdout)
     assert shown["properties"]["minetrace:threshold"] == 0.7
-    run = call(
+    run = minetrace(
         "run", "--region", str(world.region), "--years", "2020-2020", "--source",
         str(world.scenes), "--model", "bright", "--out", "out", "--quiet", cwd=tmp_path,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert "model bright" in run.stdout
-    again = call("models", "import", "bright.h5", *flags, cwd=tmp_path)
+    again = minetrace("models", "import", "bright.h5", *flags, cwd=tmp_path)
     assert again.returncode == 2
     assert "--force" in again.stderr
-    assert call("models", "import", "bright.h5", *flags, "--force", cwd=tmp_path).returncode == 0
+    assert (
+        minetrace("models", "import", "bright.h5", *flags, "--force", cwd=tmp_path).returncode == 0
+    )
 
 
 def test_a_folder_that_is_no_model_is_left_alone(tmp_path: Path) -> None:
     write_bright(tmp_path / "bright.h5")
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
-    done = call("models", "import", "bright.h5", "--bands", "B4,B3,B2", "--scaling", "clipped",
+    done = minetrace("models", "import", "bright.h5", "--bands", "B4,B3,B2", "--scaling", "clipped",
                 "--out", "thesis", "--force", cwd=tmp_path)  # fmt: skip
     assert done.returncode == 2
     assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
 
 
 def test_named_models_are_listed_shown_and_checked(tmp_path: Path) -> None:
-    listed = call("models", "list", cwd=tmp_path)
+    listed = minetrace("models", "list", cwd=tmp_path)
     assert listed.returncode == 0, listed.stderr
-    for entry in json.loads(call("models", "list", "--json", cwd=tmp_path).stdout):
+    for entry in json.loads(minetrace("models", "list", "--json", cwd=tmp_path).stdout):
         assert entry["name"] in listed.stdout
         assert entry["sha256"] in listed.stdout
-        shown = call("models", "show", entry["name"], cwd=tmp_path)
+        shown = minetrace("models", "show", entry["name"], cwd=tmp_path)
         assert entry["sha256"] in shown.stdout
-        checked = call("models", "check", entry["name"], cwd=tmp_path)
+        checked = minetrace("models", "check", entry["name"], cwd=tmp_path)
         assert checked.returncode == 0, checked.stderr
     assert listed.stdout.count("not for") >= 2
-    unknown = call("models", "show", "nosuch", cwd=tmp_path)
+    unknown = minetrace("models", "show", "nosuch", cwd=tmp_path)
     assert unknown.returncode == 2
     assert "nosuch" in unknown.stderr
