@@ -17,6 +17,10 @@ from minetrace.sources.files import FileOptions, FileSource
 from minetrace.testing.stac_catalog import Shot, write_catalog
 from minetrace.testing.stac_server import StacServer
 
+PATH_AND_ROW = {
+    "landsat:wrs_type": "2", "landsat:wrs_path": "218", "landsat:wrs_row": "074",
+    "landsat:collection_category": "T1", "instruments": ["oli", "tirs"],
+}  # fmt: skip
 LANDSAT = ("blue", "green", "red", "nir08", "swir16", "swir22")
 
 
@@ -33,7 +37,8 @@ def landsat_shots(folder: Path) -> list[Shot]:
         with rasterio.open(path) as file:
             bands = dict(zip(LANDSAT, file.read(), strict=True))
             day = date(int(path.stem[-8:-4]), int(path.stem[-4:-2]), int(path.stem[-2:]))
-            shots.append(Shot(path.stem, day, bands, file.transform, file.crs.to_string(), {}))
+            shots.append(Shot(f"{path.stem}_20200829_02_T1", day, bands, file.transform,
+                              file.crs.to_string(), PATH_AND_ROW, time="12:58:00Z"))  # fmt: skip
     return shots
 
 
@@ -47,6 +52,7 @@ def test_landsat_from_a_catalog_is_landsat_from_files(shared_data: Path, tmp_pat
         here = source(served, tmp_path, collection="landsat-c2-l2", **_wherever(served, 2019))
         assert here.bands == LANDSAT
         assert here.level == "boa"
+        assert [scene.id for scene in here.scenes()] == [shot.id for shot in shots]
         for grid in (Grid("EPSG:32623", 30.0, "center"), Grid("EPSG:32723", 20.0)):
             rect = grid.rect(project(ground, "EPSG:4326", grid.crs).bounds)
             for one, other in zip(files.scenes(), here.scenes(), strict=True):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from shapely.geometry import box
 from stac_scenes import GRID, UTM, scl, shot, source
 
@@ -26,7 +27,7 @@ from minetrace.sources.files import FileOptions, FileSource
 from minetrace.sources.masks import MaskOptions
 from minetrace.sources.stac import StacSource
 from minetrace.testing.source_contract import SourceContract
-from minetrace.testing.stac_catalog import write_catalog
+from minetrace.testing.stac_catalog import Shot, write_catalog
 from minetrace.testing.stac_server import Fault, StacServer
 from minetrace.testing.world import World
 
@@ -117,6 +118,33 @@ def test_bands_of_two_resolutions_share_one_mask(server: StacServer, tmp_path: P
     with rasterio.open(next(server.folder.glob("data/*20190704*/blue.tif"))) as file:
         counts = file.read(1)
     assert np.array_equal(look.pixels[1][clear], counts[clear])
+
+
+@pytest.mark.parametrize(("number", "thermal"), [(5, "lwir"), (9, "lwir11")])
+def test_landsat_has_kelvin_and_is_masked_by_its_quality_bits(
+    number: int, thermal: str, tmp_path: Path
+) -> None:
+    bits = np.full((60, 60), 21824, np.uint16)  # clear ground, low confidence of all else
+    bits[20:30, 20:30] = 22280  # cloud
+    bits[40, 40] = 54596  # cirrus: a pixel, and those beside it
+    bits[:, 0] = 1  # fill
+    counts = {"red": 10_000, thermal: 44_177}
+    bands = {name: np.full((60, 60), one, np.uint16) for name, one in counts.items()}
+    name = f"LC0{number}_L2SP_003069_20230704_20230706_02_T1"
+    one = Shot(name, date(2023, 7, 4), {**bands, "qa_pixel": bits},
+               Affine(30, 0, 350_010, 0, -30, 8_590_020), UTM,
+               {"platform": f"landsat-{number}"})  # fmt: skip
+    with StacServer(write_catalog(tmp_path / "catalog", [one], style="landsat")) as served:
+        here = source(served, tmp_path, collection="landsat-c2-l2")
+        assert here.masking == "QA_PIXEL, grown by 30 m"
+        rect = Rect(-286_334, 11_667, 60, 60)
+        look = here.read(here.scenes()[0], ("red", thermal), Grid(UTM, 30.0), rect)
+    unclear = np.zeros((60, 60), bool)
+    unclear[:, 0] = unclear[19:31, 20:30] = unclear[20:30, 19:31] = True
+    unclear[39:42, 40] = unclear[40, 39:42] = True
+    assert np.array_equal(look.valid, ~unclear)
+    assert set(look.pixels[0][look.valid]) == {750}  # 10,000 * 2.75e-5 - 0.2
+    assert set(look.pixels[1][look.valid]) == {3000}  # 300.0 kelvin
 
 
 def test_thin_cirrus_and_shadow_are_the_users_choice(server: StacServer, tmp_path: Path) -> None:
