@@ -23,6 +23,7 @@ MinetraceError
     ├── ReadFailedError   (OSError)            pixels that could not be read this time
     ├── DiskFullError     (OSError)            no room left
     ├── TilesFailedError  (RuntimeError)       tiles that failed, each with its reason on disk
+    ├── UnreconciledError (ArithmeticError)    parts of a tally that do not add up to the whole
     └── InterruptedRunError (RuntimeError)     stopped by the user
 
 Each is also the built-in that a stranger would catch, and its message holds the remedy.
@@ -125,6 +126,10 @@ class DiskFullError(FailedError, OSError):
 
 class TilesFailedError(FailedError, RuntimeError):
     """Some tiles failed; each says why in its own file."""
+
+
+class UnreconciledError(FailedError, ArithmeticError):
+    """Hectares by territory that do not add up to the panel's; they are not handed out."""
 
 
 class InterruptedRunError(FailedError, RuntimeError):

@@ -19,6 +19,7 @@ from minetrace.flow.entering import Choice, Entered, enter
 from minetrace.flow.report import versions
 from minetrace.panel.build import Counts, IdentityRules, build_panel
 from minetrace.panel.disjoint import disjoint
+from minetrace.panel.increments import build_new
 from minetrace.panel.summary import summary
 from minetrace.panel.wide import hectares_column, wide
 from minetrace.publish.geopackage import write_geopackage
@@ -27,7 +28,7 @@ from minetrace.publish.tables import write_hectares, write_plain
 from minetrace.store.files import sha256, write_json, write_whole
 from minetrace.store.outlines import read_table, write_table
 
-PANEL, NOTE = "panel.parquet", "panel.json"
+PANEL, NOTE, INCREMENTS = "panel.parquet", "panel.json", "increments.parquet"
 ALIKE_SHARE = 0.01  # of the ground of a period that was there before: less looks like increments
 
 
@@ -84,15 +85,23 @@ def make_panel(request: PanelRequest, out: Path) -> PanelMade:
     _refuse_unlikely(entered, request)
     entered.footprints = {p: _cut(p, f, entered) for p, f in entered.footprints.items()}
     previous = None if request.previous is None else read_panel(request.previous)
-    panel = build_panel(
-        entered.footprints,
-        previous=previous,
-        rules=request.rules,
-        counts=request.counts or "present",
-    )
+    parts = None
+    if request.counts == "new":
+        panel, parts = build_new(entered.footprints, previous=previous, rules=request.rules)
+    else:
+        panel = build_panel(entered.footprints, previous=previous, rules=request.rules)
     rows = summary(panel, list(entered.footprints))
+    _parts(out / INCREMENTS, parts)
     _write(request, out, panel, rows, entered)
     return PanelMade(out, panel, rows, tuple(entered.notes))
+
+
+def _parts(path: Path, parts: gpd.GeoDataFrame | None) -> None:
+    """The outlines that rows of newly mined ground were joined of; none else."""
+    if parts is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_whole(path, lambda part: write_table(part, parts))
 
 
 def as_counts(word: str | None) -> Counts | None:

@@ -20,7 +20,7 @@ from minetrace.core.footprints import Extent, Footprints
 from minetrace.core.period import Period, ordered
 from minetrace.core.region import project
 from minetrace.errors import OutlineError
-from minetrace.panel import identity, increments
+from minetrace.panel import identity
 from minetrace.panel.events import events
 from minetrace.panel.gather import Outlines, gather
 from minetrace.panel.overlap import EQUAL_AREA, HECTARES, LONLAT, Index
@@ -41,12 +41,10 @@ class IdentityRules:
             was looked at; below it, nobody knows.
         growth: relative change of hectares, from when it was last seen, that counts as growing
             or shrinking.
-        reach_m: of newly mined ground alone: within how many metres it belongs to a site.
     """
 
     min_looked_share: float = 0.5
     growth: float = 0.10
-    reach_m: float = increments.REACH_M
 
 
 def build_panel(
@@ -56,7 +54,6 @@ def build_panel(
     looked: Looked | None = None,
     previous: gpd.GeoDataFrame | None = None,
     rules: IdentityRules | None = None,
-    counts: Counts = "present",
 ) -> gpd.GeoDataFrame:
     """Give outlines an identity through time.
 
@@ -74,9 +71,6 @@ def build_panel(
         previous: the panel as stored before; sites that share most ground with one of its sites
             in the periods that both have take over its name.
         rules: see ``IdentityRules``.
-        counts: what the outlines of a period are: all that is mined (``present``), or only what
-            was newly mined in it (``new``); then a site without an outline stays, hectares are
-            those of the period alone, and a column ``counts`` says so.
 
     Returns:
         EPSG:4326, one row per site and period, ordered by the site's first period, its name, and
@@ -94,14 +88,8 @@ def build_panel(
     """
     rules = rules or IdentityRules()
     periods = ordered(footprints)
-    kind = _extent(footprints, extent)
+    kind = extent_of(footprints, extent)
     rows = gather([footprints[period] for period in periods], [p.label for p in periods], kind)
-    if counts == "new":
-        own, sites = increments.join(rows, len(periods), reach_m=rules.reach_m)
-        rows = increments.rows_of(rows, own)
-        names = _names(rows, sites, periods, previous)
-        shares = np.full((sites.count, len(periods)), np.nan)
-        return _table(rows, sites, periods, names, shares, kind, rules, counts)
 
     def seen_gone(now: int, outlines: Index) -> NDArray[np.bool_]:
         if looked is None:
@@ -109,12 +97,13 @@ def build_panel(
         return np.asarray(looked(periods[now], rows.lonlat[outlines]) >= rules.min_looked_share)
 
     sites = identity.link(rows, len(periods), seen_gone)
-    names = _names(rows, sites, periods, previous)
+    names = names_of(rows, sites, periods, previous)
     shares = _shares(rows, sites, periods, looked)
-    return _table(rows, sites, periods, names, shares, kind, rules, counts)
+    return long_table(rows, sites, periods, names, shares, kind, rules)
 
 
-def _extent(footprints: Mapping[Period, Footprints], extent: Extent | None) -> Extent:
+def extent_of(footprints: Mapping[Period, Footprints], extent: Extent | None) -> Extent:
+    """What outlines mean, which all of them have to agree on."""
     kinds = {f.extent for f in footprints.values() if len(f)} or {
         f.extent for f in footprints.values()
     }
@@ -154,7 +143,7 @@ def _unions(rows: Outlines, sites: identity.Sites) -> NDArray[np.object_]:
     return ground
 
 
-def _names(
+def names_of(
     rows: Outlines, sites: identity.Sites, periods: tuple[Period, ...],
     previous: gpd.GeoDataFrame | None,
 ) -> NDArray[np.object_]:  # fmt: skip
@@ -187,9 +176,10 @@ def _stored_names(
     return names, {str(name) for name in ids}
 
 
-def _table(
+def long_table(
     rows: Outlines, sites: identity.Sites, periods: tuple[Period, ...], names: NDArray[np.object_],
-    shares: NDArray[np.float64], extent: Extent, rules: IdentityRules, counts: Counts,
+    shares: NDArray[np.float64], extent: Extent, rules: IdentityRules,
+    counts: Counts = "present",
 ) -> gpd.GeoDataFrame:  # fmt: skip
     """The long table: sites by periods, flattened."""
     shape = (sites.count, len(periods))

@@ -9,15 +9,20 @@ Names are given forwards in time alone, as in ``minetrace.panel.identity``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from minetrace.panel.gather import Outlines
+from minetrace.core.footprints import Extent, Footprints
+from minetrace.core.period import Period, ordered
+from minetrace.panel.build import IdentityRules, extent_of, long_table, names_of
+from minetrace.panel.gather import Outlines, gather
 from minetrace.panel.identity import Sites
-from minetrace.panel.overlap import Index
+from minetrace.panel.overlap import HECTARES, LONLAT, Index
 from minetrace.panel.rules.globe import groups, within
 
 REACH_M = 10.0  # a pixel of Sentinel-2
@@ -37,6 +42,50 @@ class _Line:
     def begin(self) -> int:
         self.into.append(len(self.into))
         return self.into[-1]
+
+
+def build_new(
+    footprints: Mapping[Period, Footprints],
+    *,
+    extent: Extent | None = None,
+    previous: gpd.GeoDataFrame | None = None,
+    reach_m: float = REACH_M,
+    rules: IdentityRules | None = None,
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Give newly mined ground an identity.
+
+    Args:
+        footprints: per period what was newly mined in it; as ``build_panel`` takes them.
+        extent: what the outlines mean; default: what they say of themselves.
+        previous: a panel made before, of which sites keep their names.
+        reach_m: metres on the ground within which ground belongs together.
+        rules: see ``IdentityRules``.
+
+    Returns:
+        A panel as ``build_panel`` makes it, with a column ``counts`` that says ``new``: hectares
+        are those of the period alone, and a site without an outline stays. And the outlines that
+        its rows were joined of, with ``site_id``, ``period`` and hectares.
+
+    Raises:
+        OutlineError: extents are mixed, or a geometry is not a valid polygon.
+        PeriodError: periods overlap, or there are none.
+    """
+    periods = ordered(footprints)
+    kind = extent_of(footprints, extent)
+    labels = [period.label for period in periods]
+    outlines = gather([footprints[period] for period in periods], labels, kind)
+    own, sites = join(outlines, len(periods), reach_m=reach_m)
+    rows = rows_of(outlines, own)
+    names = names_of(rows, sites, periods, previous)
+    shares = np.full((sites.count, len(periods)), np.nan)
+    panel = long_table(rows, sites, periods, names, shares, kind, rules or IdentityRules(), "new")
+    parts = {
+        "site_id": names[own],
+        "period": np.array(labels, dtype=object)[outlines.period],
+        HECTARES[kind]: outlines.hectares,
+    }
+    geometry = gpd.GeoSeries(outlines.lonlat, crs=LONLAT)
+    return panel, gpd.GeoDataFrame(parts, geometry=geometry)
 
 
 def join(outlines: Outlines, periods: int, *, reach_m: float = REACH_M) -> tuple[Index, Sites]:

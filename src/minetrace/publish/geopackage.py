@@ -39,7 +39,7 @@ def write_geopackage(path: Path, panel: gpd.GeoDataFrame) -> None:
     """
 
     def write(part: Path) -> None:
-        with _one_date():
+        with one_date():
             for layer, table in (("panel", panel), ("sites", sites_of(panel))):
                 pyogrio.write_dataframe(
                     _plain(table), part, layer=layer, driver="GPKG", promote_to_multi=True,
@@ -107,7 +107,8 @@ def _plain(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 @contextmanager
-def _one_date() -> Iterator[None]:
+def one_date() -> Iterator[None]:
+    """GeoPackages that are written within carry the same stamp, whenever that is."""
     before = {key: pyogrio.get_gdal_config_option(key) for key in _STAMP}
     pyogrio.set_gdal_config_options(_STAMP)
     try:

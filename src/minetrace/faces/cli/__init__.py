@@ -21,6 +21,7 @@ from minetrace.faces.cli import (
     run,
     sources,
     status,
+    tally,
 )
 
 MANUAL = """\
@@ -46,6 +47,7 @@ First steps:
   minetrace chips study.yaml  training data around labels
   minetrace audit chips/NAME  does its test see what was trained on?
   minetrace panel FILES       anybody's outlines of mines, followed through time
+  minetrace tally PANEL       hectares by country, or by any territory
 
 Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
 130 stopped by you.
@@ -70,7 +72,7 @@ def _options(
         raise typer.Exit
 
 
-for command in (demo, init, sources, plan, run, status, plot, panel, chips, audit):
+for command in (demo, init, sources, plan, run, status, plot, panel, tally, chips, audit):
     app.command(command.__name__.rpartition(".")[2])(command.command)
 app.add_typer(models.app, name="models")
 

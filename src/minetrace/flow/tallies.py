@@ -1,0 +1,129 @@
+"""Hectares by territory, from a panel or anybody's outlines to files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from minetrace.errors import OutlineError, PeriodError, StudyError
+from minetrace.flow.entering import Choice, enter
+from minetrace.flow.panel_folder import INCREMENTS, read_panel
+from minetrace.panel.build import Counts, build_panel
+from minetrace.panel.increments import build_new
+from minetrace.panel.ledger import Ledger
+from minetrace.panel.tally import tally
+from minetrace.panel.territories import Territories
+from minetrace.panel.when import period_of
+from minetrace.publish.tallies import write_tallies
+from minetrace.store.outlines import read_polygons, read_table
+
+FORMATS = ("csv", "parquet", "gpkg", "json", "html")
+
+
+@dataclass(frozen=True)
+class TallyRequest:
+    """What to count by what.
+
+    Attributes:
+        inputs: a run, a panel's folder or file; or files of outlines as ``minetrace panel`` takes.
+        by: polygons of territories.
+        id: the column that names a territory.
+        name: a column to show beside it.
+        classes: polygons of classes, the second key.
+        class_column: the column that names a class.
+        class_period: the column that says from which period a class holds.
+        choice: of outlines that are no panel yet, what the files do not say.
+        counts: likewise, whether they show all that is mined or what was newly mined.
+    """
+
+    inputs: Sequence[str | Path]
+    by: Path
+    id: str
+    name: str | None = None
+    classes: Path | None = None
+    class_column: str | None = None
+    class_period: str | None = None
+    choice: Choice = field(default_factory=Choice)
+    counts: Counts | None = None
+
+
+def count(request: TallyRequest) -> tuple[pd.DataFrame, Territories]:
+    """Count hectares by territory, class and period; see ``minetrace.panel.tally``.
+
+    Raises:
+        UserError: a file or column cannot be used.
+        UnreconciledError: the parts do not add up to the whole.
+    """
+    territories = Territories.of(read_polygons(request.by), id=request.id, name=request.name)
+    if request.classes is not None:
+        table = read_polygons(request.classes)
+        if request.class_column is None:
+            raise StudyError("--classes needs --class, the column that names a class")
+        territories = territories.classed_by(
+            table, kind=request.class_column, days=_days(table, request.class_period)
+        )
+    return tally(_ledger(request), territories), territories
+
+
+def write(
+    request: TallyRequest, out: Path, formats: Sequence[str] = FORMATS
+) -> tuple[pd.DataFrame, list[Path]]:
+    """Count, and write ``tallies.*`` into a folder.
+
+    Raises:
+        UserError: a file, column or format cannot be used.
+        UnreconciledError: the parts do not add up to the whole; nothing is written.
+    """
+    if unknown := sorted(set(formats) - set(FORMATS)):
+        raise StudyError(f"format {unknown[0]!r} is none of {', '.join(FORMATS)}")
+    table, territories = count(request)
+    title = f"Mining by {request.by.stem.replace('_', ' ')}"
+    return table, write_tallies(out, table, territories, formats=formats, title=title)
+
+
+def home(request: TallyRequest) -> Path | None:
+    """The folder of the panel that is counted; None for outlines that are no panel."""
+    only = Path(request.inputs[0])
+    if len(request.inputs) == 1 and _is_panel(only):
+        return only if only.is_dir() else only.parent
+    return None
+
+
+def _ledger(request: TallyRequest) -> Ledger:
+    only = Path(request.inputs[0])
+    if len(request.inputs) == 1 and _is_panel(only):
+        parts = (only if only.is_dir() else only.parent) / INCREMENTS
+        panel = read_panel(only)
+        new = "counts" in panel.columns and (panel["counts"] == "new").any()
+        return Ledger.of(panel, read_table(parts) if new and parts.is_file() else None)
+    footprints = enter(request.inputs, request.choice).footprints
+    if not any(len(found) for found in footprints.values()):
+        raise OutlineError("none of the files holds an outline; nothing to count")
+    if request.counts == "new":
+        return Ledger.of(*build_new(footprints))
+    return Ledger.of(build_panel(footprints))
+
+
+def _is_panel(path: Path) -> bool:
+    return path.is_dir() or path.name == "panel.parquet"
+
+
+def _days(table: gpd.GeoDataFrame, column: str | None) -> NDArray[np.datetime64] | None:
+    """The first day of the period that each class row names."""
+    if column is None:
+        return None
+    if column not in table.columns:
+        raise OutlineError(f"classes: no column {column!r} to tell the period of an assessment")
+    starts = []
+    for value in table[column]:
+        try:
+            starts.append(np.datetime64(period_of(value).start))
+        except PeriodError as error:
+            raise PeriodError(f"classes: column {column!r}: {error}") from error
+    return np.array(starts, dtype="datetime64[D]")
