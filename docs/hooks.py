@@ -24,8 +24,16 @@ OUTSIDE = {
     "CONTRIBUTING.md": "contributing.md",
     "LICENSE": "licence.md",
     "studies/README.md": "studies.md",
+    "studies/artisanal-gold/README.md": "studies/artisanal-gold.md",
+    "src/minetrace/models/shipped/artisanal-gold-rgb/README.md": "artisanal-gold-rgb.md",
 }
 """Files of the repository that are pages of the site, by the path that they have there."""
+PICTURES = {
+    "src/minetrace/models/shipped/artisanal-gold-rgb/confusions.webp": "images/confusions.webp",
+    "studies/artisanal-gold/figures.png": "images/artisanal-gold-figures.png",
+    "studies/artisanal-gold/scenes.png": "images/artisanal-gold-scenes.png",
+}
+"""Pictures of those pages, likewise."""
 
 _MARK = re.compile(r"<!-- generated: ([\w-]+) -->")
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
@@ -46,6 +54,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         text = (ROOT / origin).read_text(encoding="utf-8")
         page = _licence(text) if origin == "LICENSE" else text
         files.append(File.generated(config, uri, content=page))
+    for origin, uri in PICTURES.items():
+        files.append(File.generated(config, uri, abs_src_path=str(ROOT / origin)))
     return files
 
 
@@ -91,8 +101,8 @@ def _led(link: re.Match[str], origin: str, uri: str) -> str:
     if ":" in target or not path:
         return link[0]
     there = posixpath.normpath(posixpath.join(posixpath.dirname(origin), path))
-    if there in OUTSIDE:
-        place = OUTSIDE[there]
+    if there in OUTSIDE | PICTURES:
+        place = (OUTSIDE | PICTURES)[there]
     elif there.startswith("docs/"):
         place = there.removeprefix("docs/")
     elif (ROOT / there).exists():
