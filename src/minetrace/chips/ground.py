@@ -128,8 +128,9 @@ def _across(a: FloatArray, b: FloatArray) -> tuple[float, float]:
     """Gap and shared share of two frames of other projections, on a plane around the first."""
     middle = a.mean(axis=0)
     scale = np.array([math.cos(math.radians(middle[1])), 1.0]) * DEGREE_M
-    turn = (b - middle + [180, 0]) % [360, 1e9] - [180, 0]
-    first, second = shapely.Polygon((a - middle) * scale), shapely.Polygon(turn * scale)
+    away = b - middle
+    away[:, 0] = (away[:, 0] + 180) % 360 - 180  # the short way round the globe
+    first, second = shapely.Polygon((a - middle) * scale), shapely.Polygon(away * scale)
     shared = first.intersection(second).area / min(first.area, second.area)
     return float(first.distance(second)), float(shared)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from minetrace.core.footprints import geodesic_hectares
 from minetrace.labels.labels import Labels
 
+LEAST_HA = 0.001  # ground that neighbours share by a rounding alone
 SAME = 0.95  # intersection over union from which on two outlines are one
 
 
@@ -61,12 +62,12 @@ def overlaps(labels: Labels) -> Overlaps:
     pairs = pairs[together] if len(pairs) else pairs
     p, q = labels.geometry[pairs[:, 0]], labels.geometry[pairs[:, 1]]
     shared = np.array([_area_part(g) for g in shapely.intersection(p, q)], dtype=object)
-    area = np.array([g.area for g in shared], dtype=np.float64)
-    some = area > 0
-    pairs, shared, area = pairs[some], shared[some], area[some]
+    hectares = geodesic_hectares(shared, "EPSG:4326")
+    some = hectares >= LEAST_HA
+    pairs, area = pairs[some], shapely.area(shared[some])
     union = shapely.area(p[some]) + shapely.area(q[some]) - area
     return Overlaps(
-        pairs, geodesic_hectares(shared, "EPSG:4326"), area / union if len(area) else area,
+        pairs, hectares[some], area / union if len(area) else area,
         labels.klass[pairs[:, 0]] != labels.klass[pairs[:, 1]],
     )  # fmt: skip
 
