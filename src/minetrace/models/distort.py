@@ -8,7 +8,6 @@ Needs torch.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,47 +15,12 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from minetrace.models.clouds import opacity
+from minetrace.models.distortion import Distortion
 from minetrace.models.survey import Survey
 
 NOT_OPTICAL = frozenset({"vv", "vh", "elevation", "slope", "lwir", "lwir11", "lwir12"})
 CLOUD_WHITE = 0.7  # reflectance
 HAZE_WHITE = 0.35
-
-
-@dataclass(frozen=True)
-class Distortion:
-    """How far crops are changed; on by default.
-
-    Attributes:
-        turns: whether to flip and to turn by quarters.
-        turned_freely: share of the crops turned by any angle and resized.
-        zoom: largest change of size of those, as a ratio above 1.
-        shift_px: largest shift along each axis.
-        contrast: deviation of the logarithm of contrast, of all bands together.
-        brightness: deviation of an offset of all bands together, in deviations of the band.
-        band_contrast: likewise, of each band alone.
-        band_brightness: likewise.
-        noise: largest deviation of single pixels.
-        band_dropout: share of the crops in which one band says nothing.
-        cloud: share of the crops under thin or broken cloud.
-        haze: share of the crops under even haze.
-    """
-
-    turns: bool = True
-    turned_freely: float = 0.3
-    zoom: float = 1.25
-    shift_px: int = 0
-    contrast: float = 0.12
-    brightness: float = 0.15
-    band_contrast: float = 0.05
-    band_brightness: float = 0.05
-    noise: float = 0.05
-    band_dropout: float = 0.0
-    cloud: float = 0.1
-    haze: float = 0.1
-
-
-NONE = Distortion(False, 0.0, 1.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def whites(survey: Survey, white: float) -> Tensor:

@@ -23,13 +23,15 @@ from torch import Tensor, nn
 from minetrace.errors import ModelError
 from minetrace.models.checkpoint import Checkpoint, Weights, read_checkpoint, write_checkpoint
 from minetrace.models.crops import Drawer, Pool
-from minetrace.models.distort import Distortion, distorted
+from minetrace.models.distort import distorted
+from minetrace.models.distortion import Distortion
 from minetrace.models.losses import Loss
 from minetrace.models.training import Look, Training, best, finished, rate_at
 from minetrace.models.training_log import write_board, write_log
 from minetrace.models.validation import Agreement, agreement
 
 STATE = "state.pt"
+LAYOUT = torch.channels_last  # a third faster than the default on a CPU
 
 
 class Watch(Protocol):
@@ -88,7 +90,8 @@ def fit_network(
     net = build()
     state = read_checkpoint(folder / STATE, task.recipe)
     if state is None or not _done(state, task.how):
-        state = _Run(net.to(device), task, folder, watch, device).go(state)
+        net = net.to(device).to(memory_format=LAYOUT)  # type: ignore[call-overload]
+        state = _Run(net, task, folder, watch, device).go(state)
     net = net.cpu()
     net.load_state_dict(state.best)
     return net.eval(), state.looks
@@ -158,7 +161,7 @@ class _Run:
         for pixels, masks in batches:
             chips, known = torch.from_numpy(pixels), torch.from_numpy(masks)
             x, target = distorted(chips, known, self.task.distortion, survey, draw)
-            x, target = x.to(self.device), target.to(self.device)
+            x, target = x.to(self.device, memory_format=LAYOUT), target.to(self.device)
             with self._precision():
                 logits = self.called(x)
             loss = self.task.loss(logits.float(), target) / len(batches)

@@ -22,6 +22,7 @@ from minetrace.faces.cli import (
     sources,
     status,
     tally,
+    train,
 )
 
 MANUAL = """\
@@ -46,6 +47,7 @@ First steps:
   minetrace plot runs/NAME    figures for a paper
   minetrace chips study.yaml  training data around labels
   minetrace audit chips/NAME  does its test see what was trained on?
+  minetrace train study.yaml  a model from labelled chips
   minetrace panel FILES       anybody's outlines of mines, followed through time
   minetrace tally PANEL       hectares by country, or by any territory
 
@@ -72,7 +74,7 @@ def _options(
         raise typer.Exit
 
 
-for command in (demo, init, sources, plan, run, status, plot, panel, tally, chips, audit):
+for command in (demo, init, sources, plan, run, status, plot, panel, tally, chips, audit, train):
     app.command(command.__name__.rpartition(".")[2])(command.command)
 app.add_typer(models.app, name="models")
 

@@ -1,0 +1,240 @@
+"""From chips to a model that runs: audit, training, calibration, export, card, report.
+
+The audit comes first: a split that leaks is not trained on unless the study says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from minetrace.core.data_set import DataSet
+from minetrace.core.model import ModelCard
+from minetrace.core.provenance import fingerprint
+from minetrace.errors import DataSetError
+from minetrace.flow.data_sets import AuditedSet, audited, write_audit
+from minetrace.flow.train_study import TrainStudy
+from minetrace.models.machine import device_of, need_torch
+from minetrace.models.survey import Survey, survey
+from minetrace.models.training import Look
+from minetrace.predict.model_file import write_model
+from minetrace.store.files import write_text
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from minetrace.models.crops import Pool
+    from minetrace.models.finishing import FinishedModel
+
+MODEL, REPORT, STUDY = "model", "report.html", "study.yaml"
+PIXELS_VALID = 0.5  # share of a window that must be seen; networks learn what a hole looks like
+
+
+class TrainWatch(Protocol):
+    """Who is told how a training goes on."""
+
+    def begin(self, title: str, steps: int) -> None:
+        """A network begins to learn, or goes on."""
+        ...
+
+    def step(self, step: int, loss: float) -> None:
+        """A step is done."""
+        ...
+
+    def look(self, look: Look) -> None:
+        """The validation part was looked at."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth knowing."""
+        ...
+
+
+class Quiet:
+    """Tells nobody."""
+
+    def begin(self, title: str, steps: int) -> None:
+        """Say nothing."""
+
+    def step(self, step: int, loss: float) -> None:
+        """Say nothing."""
+
+    def look(self, look: Look) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training left.
+
+    Attributes:
+        model: the model folder.
+        card: its card.
+        looks: of each network.
+        report: the page about it.
+    """
+
+    model: Path
+    card: ModelCard
+    looks: tuple[tuple[Look, ...], ...]
+    report: Path
+
+
+def train(
+    study: TrainStudy, out: Path, *, watch: TrainWatch | None = None, device: str = "auto"
+) -> Trained:
+    """Train what a study asks for, or go on with it.
+
+    Args:
+        study: what is asked.
+        out: the folder of the training; what was begun there goes on.
+        watch: told how it goes.
+        device: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
+
+    Raises:
+        LeakageError: the split leaks, and the study does not say why it is meant.
+        DataSetError: the chips cannot be used, or none is to be trained on.
+        MissingExtraError: torch is not installed.
+        ModelError: the network cannot be made, does not learn, or exports to something else.
+    """
+    need_torch()
+    place = device_of(device)
+    watch = watch or Quiet()
+    chips = audited(study.data)
+    _need_chips(chips.data)
+    write_audit(out, chips.audit)
+    write_text(out / STUDY, study.dump())
+    watch.note(f"{chips.data.name}: {_counted(chips.data)}; {chips.audit.verdict}")
+    learnt = _learn(study, chips.data, out, watch, place)
+    return _write(study, chips, learnt, out)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Networks with the chips that they were trained and finished on."""
+
+    nets: tuple[nn.Module, ...]
+    looks: tuple[tuple[Look, ...], ...]
+    survey: Survey
+    parts: dict[str, Pool]
+    model: FinishedModel
+
+
+def _need_chips(data: DataSet) -> None:
+    if not len(data.split("train")):
+        raise DataSetError(
+            f"{data.name}: no chip is in the part 'train' ({_counted(data)}); say how to divide it "
+            "(data.split: {kind: blocks}), or give lists (data.split: {kind: lists, lists: […]})"
+        )
+
+
+def _counted(data: DataSet) -> str:
+    return ", ".join(f"{n:,} {name or 'in no part'}" for name, n in data.splits.items())
+
+
+def _learn(study: TrainStudy, data: DataSet, out: Path, watch: TrainWatch, device: str) -> Learnt:
+    from minetrace.models.crops import Pool
+    from minetrace.models.finishing import finish
+
+    network, how = study.network.network(), study.fit.training()
+    seen = survey(data.split("train"), study.bands or data.bands)
+    whole = network.output == "patch"
+    parts = {name: Pool(data.split(name), seen, whole) for name in ("train", "val", "test")}
+    trained = [
+        _member(study, data, parts, out, watch, device, number)
+        for number in range(study.network.members)
+    ]
+    nets = tuple(net for net, _ in trained)
+    model = finish(nets, parts["val"], side=how.window, way=study.finish.calibration,
+                   rule=study.finish.threshold)  # fmt: skip
+    return Learnt(nets, tuple(looks for _, looks in trained), seen, parts, model)
+
+
+def _member(
+    study: TrainStudy, data: DataSet, parts: dict[str, Pool], out: Path, watch: TrainWatch,
+    device: str, number: int,
+) -> tuple[nn.Module, tuple[Look, ...]]:  # fmt: skip
+    """One network; of several, each sees chips drawn anew from the training part."""
+    from dataclasses import replace
+
+    from minetrace.models.architectures import build
+    from minetrace.models.crops import Drawer
+    from minetrace.models.loop import Task, fit_network
+    from minetrace.models.losses import Loss
+
+    several = study.network.members > 1
+    how = replace(study.fit.training(), seed=study.fit.seed + number)
+    seen = parts["train"].survey
+    rng = np.random.default_rng([how.seed, number])
+    count = len(parts["train"])
+    picked = tuple(map(int, rng.integers(count, size=count))) if several else ()
+    loss, distortion = Loss(**dict(study.loss)), study.augment.distortion()
+    network, logits = study.network.network(), _logits(data)
+    recipe = fingerprint([data.version, seen.bands, asdict(network), logits, asdict(how),
+                          dict(study.loss), asdict(distortion), picked])  # fmt: skip
+    draw = Drawer(parts["train"], how.window, how.batch, how.balance, how.seed, picked)
+    task = Task(how, loss, distortion, draw, parts["val"] if len(parts["val"]) else None, recipe)
+    make: Callable[[], nn.Module] = lambda: build(network, len(seen.bands), logits, how.window)  # noqa: E731
+    watch.begin(f"member {number + 1}" if several else study.name, how.steps)
+    folder = out / f"member{number}" if several else out
+    return fit_network(make, task, folder, watch=watch, device=device)
+
+
+def _logits(data: DataSet) -> int:
+    return 1 if len(data.classes) == 2 else len(data.classes)
+
+
+def _write(study: TrainStudy, chips: AuditedSet, learnt: Learnt, out: Path) -> Trained:
+    from minetrace.flow.train_report import write_report
+    from minetrace.models.finishing import figures
+
+    side = study.fit.window
+    metrics = {
+        {"val": "validation"}.get(name, name): figures(learnt.nets, pool, side, learnt.model)
+        for name, pool in learnt.parts.items() if name != "train" and len(pool)
+    }  # fmt: skip
+    made = _made(study, chips, learnt)
+    card = _card(study, chips.data, learnt, {**metrics, **made})
+    card = write_model(out / MODEL, learnt.model.onnx, card)
+    report = out / REPORT
+    write_report(report, card, chips, learnt.looks, out / MODEL)
+    return Trained(out / MODEL, card, learnt.looks, report)
+
+
+def _made(study: TrainStudy, chips: AuditedSet, learnt: Learnt) -> dict[str, Any]:
+    """How the model was made, for its card."""
+    return {
+        "training": {
+            "chips": len(learnt.parts["train"]), "version": chips.data.version,
+            "audit": chips.audit.verdict, "network": study.network.model_dump(),
+            "steps": learnt.looks[0][-1].step if learnt.looks[0] else 0,
+            "seconds": round(sum(looks[-1].seconds for looks in learnt.looks if looks)),
+        },
+        "export": {
+            "parity": learnt.model.parity, "slope": round(learnt.model.calibration.slope, 6),
+            "shift": round(learnt.model.calibration.shift, 6),
+        },
+    }  # fmt: skip
+
+
+def _card(study: TrainStudy, data: DataSet, learnt: Learnt, metrics: dict[str, Any]) -> ModelCard:
+    output, window = study.network.network().output, study.fit.window
+    patch = output == "patch"
+    classes = (*data.classes[1:], *(("spread",) if learnt.model.spread else ()))
+    default = window // 2 if patch else max(1, window * 3 // 4)
+    return ModelCard(
+        name=study.name, bands=learnt.survey.bands, window=window,
+        stride=study.finish.stride or default, output=output,
+        extent="footprint" if patch else "mined", threshold=learnt.model.threshold,
+        classes=classes, scaling=learnt.survey.scaling, fill=learnt.survey.fill,
+        min_valid_share=0.9 if patch else PIXELS_VALID, level=data.level,
+        resolution_m=data.resolution_m, calibrated=learnt.model.calibrated,
+        licence=study.licence, description=study.description, data=data.data, metrics=metrics,
+    )  # fmt: skip

@@ -1,0 +1,196 @@
+"""Networks by name: what a study may ask for, and how each is built.
+
+Ours need torch alone; the others come from segmentation-models-pytorch, transformers and timm and
+are imported when they are asked for. Whatever the design, a network takes (n, bands, h, w) and
+gives logits (n, logits, h, w) per pixel, or (n, logits, 1, 1) per window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from minetrace.core.bands import nearest
+from minetrace.core.model import Output
+from minetrace.errors import MissingExtraError, ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+DESIGNS = {
+    "unet": "our U-Net: width, depth and fold to choose",
+    "patch-cnn": "the published 48 px detectors: width 32 for the 100k design, 96 for 800k",
+    "smp/NAME": "any of segmentation-models-pytorch, such as smp/Unet or smp/DeepLabV3Plus",
+    "segformer/SIZE": "SegFormer of transformers, segformer/b0 to segformer/b5",
+    "timm/NAME": "any classifier of timm, such as timm/resnet18: one answer a window",
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """A design and its sizes.
+
+    Attributes:
+        design: a key of `DESIGNS`, with a name in place of NAME or SIZE.
+        width: channels of our own designs at the top; 0 for the design's own.
+        depth: steps down of the U-Net.
+        fold: pixels along a side that the U-Net looks at as one.
+        encoder: of an smp design.
+        pretrained: weights of the encoder, such as ``imagenet``, fetched by its library; empty for
+            none.
+    """
+
+    design: str = "unet"
+    width: int = 0
+    depth: int = 4
+    fold: int = 1
+    encoder: str = "resnet18"
+    pretrained: str = ""
+
+    def __post_init__(self) -> None:
+        if self.family not in _BUILDERS or ("/" in self.design) != (self.family in _NAMED):
+            hint = nearest(self.design, list(DESIGNS))
+            raise ModelError(
+                f"network: no design is called {self.design!r}; "
+                + (f"did you mean {hint!r}? " if hint else "")
+                + f"choose among {', '.join(DESIGNS)}"
+            )
+
+    @property
+    def family(self) -> str:
+        """The part of the design before the slash."""
+        return self.design.partition("/")[0]
+
+    @property
+    def output(self) -> Output:
+        """Whether it answers for pixels or for windows."""
+        return "patch" if self.family in ("patch-cnn", "timm") else "pixels"
+
+
+def build(network: Network, bands: int, logits: int, window: int) -> nn.Module:
+    """A network with weights from torch's own generator, tried once on nothing.
+
+    Args:
+        bands: of the input.
+        logits: per pixel or window: 1 for one class against the rest, else one a class.
+        window: side of the input, pixels.
+
+    Raises:
+        ModelError: its library knows no such network, or the window does not suit it.
+        MissingExtraError: its library is not installed.
+    """
+    import torch
+
+    state = torch.get_rng_state()
+    net = _BUILDERS[network.family](network, bands, logits, window)
+    side = window if network.output == "pixels" else 1
+    after = torch.get_rng_state()
+    try:
+        with torch.no_grad():
+            shape = tuple(net.eval()(torch.zeros(2, bands, window, window)).shape)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(_misfit(network, window, error)) from error
+    finally:
+        torch.set_rng_state(after)
+    if shape != (2, logits, side, side):
+        torch.set_rng_state(state)
+        raise ModelError(_misfit(network, window, f"its answer has the shape {shape}"))
+    return net.train()
+
+
+def _misfit(network: Network, window: int, why: object) -> str:
+    said = " ".join(str(why).split())
+    return (
+        f"network {network.design} cannot take windows of {window} px ({said[:160]}); choose a "
+        "window that is a multiple of 32, or of what the network halves"
+    )
+
+
+def _unet(network: Network, bands: int, logits: int, window: int) -> nn.Module:
+    from minetrace.models.unet import UNet
+
+    return UNet(bands, logits, width=network.width or 24, depth=network.depth, fold=network.fold)
+
+
+def _patch_cnn(network: Network, bands: int, logits: int, window: int) -> nn.Module:
+    from minetrace.models.patch_cnn import PatchCnn
+
+    return PatchCnn(bands, logits, window=window, width=network.width or 32)
+
+
+def _smp(network: Network, bands: int, logits: int, window: int) -> nn.Module:
+    smp = _library("segmentation_models_pytorch", "segmentation-models-pytorch", "train")
+    name = network.design.partition("/")[2]
+    try:
+        net: nn.Module = smp.create_model(
+            name, network.encoder, network.pretrained or None, bands, logits
+        )
+    except (KeyError, ValueError, NotImplementedError) as error:
+        raise ModelError(
+            f"network: segmentation-models-pytorch cannot make {name!r} with the encoder "
+            f"{network.encoder!r} ({' '.join(str(error).split())[:200]})"
+        ) from error
+    return net
+
+
+def _segformer(network: Network, bands: int, logits: int, window: int) -> nn.Module:
+    from minetrace.models.segformer import make_segformer
+
+    transformers = _library("transformers", "transformers", "foundation")
+    return make_segformer(transformers, network.design.partition("/")[2], bands, logits)
+
+
+def _timm(network: Network, bands: int, logits: int, window: int) -> nn.Module:
+    timm = _library("timm", "timm", "train")
+    name = network.design.partition("/")[2]
+    try:
+        net = timm.create_model(
+            name, pretrained=bool(network.pretrained), in_chans=bands, num_classes=logits
+        )
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"network: timm cannot make {name!r} ({error})") from error
+    return _per_window(net)
+
+
+def _per_window(net: Any) -> nn.Module:
+    from torch import nn
+
+    class PerWindow(nn.Module):
+        """A classifier whose logits get two axes of one cell."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.net(x)[:, :, None, None]
+            return out
+
+    return PerWindow()
+
+
+def _library(module: str, package: str, extra: str) -> ModuleType:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"this network needs {package}: pip install 'minetrace[{extra}]'"
+        ) from error
+    except RuntimeError as error:  # a torchvision that was built for another torch
+        raise MissingExtraError(
+            f"{package} is installed and cannot be loaded ({error}); install a torchvision that "
+            "fits this torch, of the same build (CPU or CUDA)"
+        ) from error
+
+
+_BUILDERS: dict[str, Callable[[Network, int, int, int], nn.Module]] = {
+    "unet": _unet,
+    "patch-cnn": _patch_cnn,
+    "smp": _smp,
+    "segformer": _segformer,
+    "timm": _timm,
+}
+_NAMED = ("smp", "segformer", "timm")

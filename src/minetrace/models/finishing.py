@@ -1,0 +1,122 @@
+"""What turns trained networks into a model that may be used: calibration, a threshold, a graph.
+
+All of it is fitted on chips that were not trained on. Needs torch and onnx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from minetrace.core.metrics import f1, iou, precision, recall
+from minetrace.models.calibration import Calibration, calibrate
+from minetrace.models.crops import Pool, windows
+from minetrace.models.operating_point import Rule, choose_threshold
+from minetrace.models.parity import check_parity
+from minetrace.models.temperature import probabilities, temperature
+from minetrace.models.torch_export import Finished, to_onnx
+from minetrace.models.validation import known_logits
+
+CHECKED = 16  # windows of real chips on which graph and network are compared
+Way = Literal["temperature", "platt", "none"]
+
+
+@dataclass(frozen=True)
+class FinishedModel:
+    """A graph and what is known of it.
+
+    Attributes:
+        onnx: the graph.
+        calibration: folded into it.
+        threshold: a detection from this probability on.
+        parity: largest difference of a probability between graph and networks.
+        calibrated: whether there were chips to calibrate on.
+        spread: whether its last class is the spread of the members.
+    """
+
+    onnx: bytes
+    calibration: Calibration
+    threshold: float
+    parity: float
+    calibrated: bool
+    spread: bool
+
+
+def finish(
+    nets: Sequence[nn.Module], validation: Pool, *, side: int, way: Way, rule: Rule
+) -> FinishedModel:
+    """Calibrate, choose the threshold, export, and compare the graph with the networks.
+
+    Args:
+        nets: one, or the members of an ensemble.
+        validation: chips that none of them was trained on; where there are none, the answer is
+            left as it is and the threshold is one half.
+        side: of a window, pixels.
+        way: ``platt`` fits slope and shift, of one class only; ``temperature`` the slope alone.
+        rule: of the threshold, for any class against the rest.
+
+    Raises:
+        ModelError: the graph differs from the networks by more than 1e-4 in probability.
+    """
+    how, threshold, labels = Calibration(1.0, 0.0), 0.5, np.zeros(0, np.int64)
+    if len(validation):
+        labels, logits = known_logits(nets, validation, side, 8)
+    fits = len(np.unique(labels)) > 1
+    if fits:
+        how = _calibration(labels, logits, way)
+        said = probabilities(logits, how).max(axis=1)
+        threshold = choose_threshold(labels > 0, said, rule)
+    finished = Finished(nets, how)
+    bands = len(validation.survey.bands)
+    onnx = to_onnx(finished, bands, side)
+    apart = _parity(onnx, finished, _pictures(validation, bands, side))
+    return FinishedModel(onnx, how, threshold, apart, fits and way != "none", len(nets) > 1)
+
+
+def figures(
+    nets: Sequence[nn.Module], chips: Pool, side: int, model: FinishedModel
+) -> dict[str, float]:
+    """Agreement at the model's threshold, of pixels (or chips) that are known.
+
+    Of several classes, any class against the first.
+    """
+    labels, logits = known_logits(nets, chips, side, 8, most=20_000_000)
+    said = probabilities(logits, model.calibration).max(axis=1) >= model.threshold
+    true = labels > 0
+    tp, fp, fn = (int(np.count_nonzero(x)) for x in (said & true, said & ~true, ~said & true))
+    found = {
+        "iou": iou(tp, fp, fn), "f1": f1(tp, fp, fn), "precision": precision(tp, fp),
+        "recall": recall(tp, fn),
+    }  # fmt: skip
+    counted = {"chips": len(chips), "known": len(labels)}
+    return {**{k: round(v, 4) for k, v in found.items() if np.isfinite(v)}, **counted}
+
+
+def _calibration(labels: NDArray[np.int64], logits: NDArray[np.float64], way: Way) -> Calibration:
+    if way == "none":
+        return Calibration(1.0, 0.0)
+    if way == "platt" and logits.shape[1] == 1:
+        return calibrate(labels, logits[:, 0])
+    return temperature(labels, logits)
+
+
+def _pictures(chips: Pool, bands: int, side: int) -> NDArray[np.float32]:
+    """Windows of real chips; noise where there are none."""
+    some = [image for _, image, _ in islice(windows(chips, side), CHECKED)] if len(chips) else []
+    if some:
+        return np.stack(some)
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(CHECKED, bands, side, side)).astype(np.float32)
+
+
+def _parity(onnx: bytes, finished: Finished, images: NDArray[np.float32]) -> float:
+    with torch.no_grad():
+        _, expected = finished(torch.from_numpy(images))
+    return check_parity(onnx, images, expected.numpy().reshape(-1).astype(np.float64))

@@ -1,0 +1,66 @@
+"""From trained networks to the graph of a model file, calibration and all. Needs torch and onnx."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from minetrace.models.calibration import Calibration
+
+OPSET = 17
+
+
+class Finished(nn.Module):
+    """One network, or several whose logits are averaged, with what a model file promises.
+
+    With several, ``probability`` has one class more, the spread: the standard deviation of what
+    the members say of the first class.
+    """
+
+    def __init__(self, nets: Sequence[nn.Module], calibration: Calibration) -> None:
+        """Take trained networks; they are switched to judging."""
+        super().__init__()
+        self.nets = nn.ModuleList(nets).eval()
+        self.slope, self.shift = calibration.slope, calibration.shift
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and probability of (n, bands, h, w)."""
+        each = torch.stack([net(image) for net in self.nets])
+        logits = each.mean(0) * self.slope + self.shift
+        probability = _sure(logits)
+        if len(self.nets) > 1:
+            said = torch.stack([_sure(one * self.slope + self.shift)[:, :1] for one in each])
+            apart = ((said - said.mean(0)) ** 2).mean(0)
+            spread = apart.clamp(min=1e-12).sqrt()
+            probability = torch.cat([probability, spread], 1)
+        return logits, probability
+
+
+def _sure(logits: Tensor) -> Tensor:
+    """Probabilities of the classes but the first."""
+    if logits.shape[1] == 1:
+        return torch.sigmoid(logits).clamp(0, 1)  # a runtime may round above 1
+    return torch.softmax(logits, 1)[:, 1:]
+
+
+def to_onnx(finished: Finished, bands: int, window: int) -> bytes:
+    """A graph of ``image`` (n, bands, window, window) to ``logits`` and ``probability``.
+
+    The tracing exporter is used: it needs no further package and takes seconds, not half a minute.
+    """
+    held = io.BytesIO()
+    image = torch.zeros(2, bands, window, window)
+    ports = ["logits", "probability"]
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # that another exporter is the default; shapes traced
+        torch.onnx.export(
+            finished.eval(), (image,), held,  # type: ignore[arg-type]  # a stream will do
+            dynamo=False, opset_version=OPSET,
+            input_names=["image"], output_names=ports,
+            dynamic_axes={name: {0: "n"} for name in ("image", *ports)},
+        )  # fmt: skip
+    return held.getvalue()
