@@ -113,6 +113,8 @@ class Ledger:
 
 def _extent(panel: gpd.GeoDataFrame) -> Extent:
     kinds = set(panel["extent"])
+    if not kinds:
+        raise OutlineError("the panel has no site, so there is nothing to count")
     if len(kinds) != 1 or not kinds <= set(HECTARES):
         raise OutlineError("the panel mixes mined ground and footprints; count one kind at a time")
     extent: Extent = kinds.pop()
