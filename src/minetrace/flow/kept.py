@@ -46,6 +46,19 @@ def kept(
     return {period: found.where(stays[period]) for period, found in footprints.items()}
 
 
+def refuse_impossible(rules: RulesStudy | None, periods: Collection[Period]) -> None:
+    """Apply rules to nothing, so that what cannot be meant is refused before any work is done.
+
+    Raises:
+        StudyError: a number of a rule cannot be meant.
+        MissingFileError: a zone's file is not there.
+        OutlineError: it holds no polygons.
+    """
+    none = {"score_mean": np.empty(0)}
+    nothing = Footprints(np.empty(0, dtype=object), "EPSG:4326", "mined", none)
+    kept(dict.fromkeys(periods, nothing), rules, ())
+
+
 def _passed(
     found: Mapping[Period, Footprints], rules: RulesStudy, blind: Collection[Period]
 ) -> list[dict[Period, Footprints]]:

@@ -22,6 +22,7 @@ from minetrace.core.region import Coverage, Region, Zone, project
 from minetrace.errors import NoImageryError, RadiometryError, RegionError
 from minetrace.flow.decoding import THRESHOLD, Decoder
 from minetrace.flow.imagery import open_source
+from minetrace.flow.kept import refuse_impossible
 from minetrace.flow.models import open_model
 from minetrace.flow.study import Study
 from minetrace.predict.bands import resolve
@@ -139,6 +140,7 @@ def plan(study: Study, run: RunFolder) -> Job:
     scorer = _scorer(study, sources)
     delineator = _delineator(study, scorer, sources)
     decoder = Decoder.of(study.decode, scorer.card)
+    refuse_impossible(study.rules, study.timeline)
     bands = _bands(scorer, delineator, sources)
     periods = study.timeline
     places = lay_out(study, region, scorer)

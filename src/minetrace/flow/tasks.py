@@ -267,20 +267,22 @@ class Decode:
         keys = {p: Key("decoded", p.label, self.tile.id) for p in job.periods}
         km2 = ground_km2(place, int(place.coverage.mask(self.tile.rect).sum()))
         cells = self.tile.rect.cells(job.scorer.card.cell_px)
+        part = _around(cell_coverage(place, job.scorer.card.cell_px, cells), cells)
         try:
-            scores = self._scores(job, place, cells)
-            for wanted in self.decoder.passes(job.periods, cells.height * cells.width):
+            scores = self._scores(job, place, part)
+            for wanted in self.decoder.passes(job.periods, part.height * part.width):
                 found = self.decoder(scores, job.periods, wanted)
                 for at, period in enumerate(wanted):
-                    layers = (found.active[at], found.first[at], found.last[at], found.state[at])
-                    self._store(job, place, cells, period, keys[period], layers)
+                    pixels = np.full((len(NAMES), *cells.shape), NOT_LOOKED, dtype=np.uint16)
+                    pixels[(slice(None), *part.within(cells))] = found.layers(at)
+                    self._store(job, place, cells, period, keys[period], pixels)
         except Exception as error:  # noqa: BLE001  whatever went wrong is this tile's failure
             _fail(job, list(keys.values()), self.read_hash, error)
             return Done(tuple(keys.values()), km2, 0)
         return Done(tuple(keys.values()), km2, scores.nbytes)
 
     def _scores(self, job: Job, place: Place, cells: Rect) -> NDArray[np.uint16]:
-        """(periods, height, width) of the tile; a period whose scores failed was not looked at."""
+        """(periods, height, width) of some cells; where scores failed nobody looked."""
         cell_px, layers = job.scorer.card.cell_px, []
         for number in range(len(job.periods)):
             stored = mosaic(job, "scores", number, place, [self.tile], cell_px, NOT_LOOKED)
@@ -289,12 +291,9 @@ class Decode:
 
     def _store(
         self, job: Job, place: Place, cells: Rect, period: Period, key: Key,
-        layers: Sequence[NDArray[np.generic]],
+        pixels: NDArray[np.uint16],
     ) -> None:  # fmt: skip
         cell_px = job.scorer.card.cell_px
-        pixels = np.stack(layers, dtype=np.uint16)
-        known = pixels[0] != NOT_LOOKED
-        pixels[-1][~known] = NOT_LOOKED
         write = partial(
             write_cog, pixels=pixels, grid=place.grid.coarsened(cell_px), rect=cells, names=NAMES,
             nodata=NOT_LOOKED, scales=(1 / SCALE,) * 3 + (1.0,),
@@ -302,7 +301,7 @@ class Decode:
         sidecar.publish(
             job.run, key, write, read_hash=self.read_hash, recipe=DECODE_RECIPE, period=period,
             where=tile_ground(place, cells.scaled(cell_px)),
-            facts={"known_cells": int(known.sum())},
+            facts={"known_cells": int((pixels[0] != NOT_LOOKED).sum())},
             properties={**projection(place, cells, cell_px),
                         "bands": [{"name": name} for name in NAMES]},
         )  # fmt: skip

@@ -47,6 +47,12 @@ class Decoded:
     last: Values
     state: NDArray[np.uint8]
 
+    def layers(self, at: int) -> Values:
+        """(4, …) uint16 of one period: active, first, last, and the state, 65535 if unknown."""
+        state = self.state[at].astype(np.uint16)
+        state[self.state[at] == UNKNOWN] = NOT_LOOKED
+        return np.stack([self.active[at], self.first[at], self.last[at], state])
+
 
 def decode(
     scores: NDArray[np.uint16] | NDArray[np.floating],
@@ -137,6 +143,12 @@ class _Model:
             places: for each wanted period its place in time.
             part: the pixels of the block.
         """
+        unknown = (values == NOT_LOOKED).all(axis=0)
+        if unknown.all():
+            for target in (answer.active, answer.first, answer.last):
+                target[:, part] = NOT_LOOKED
+            answer.state[:, part] = UNKNOWN
+            return
         sums = posterior(
             np.take(self.ratios, values), self.initial, self.steps, self.residue, self.guise
         )
@@ -145,8 +157,7 @@ class _Model:
             np.take(self.lookalike_gain, values).sum(axis=0, dtype=np.int32),
             self.initial_gain, self.steps_gain,
         )  # fmt: skip
-        path[:, (values == NOT_LOOKED).all(axis=0)] = UNKNOWN
-        unknown = path[0] == UNKNOWN
+        path[:, unknown] = UNKNOWN
         targets = ((answer.active, sums.active), (answer.first, sums.first),
                    (answer.last, sums.last))  # fmt: skip
         for target, probability in targets:
