@@ -1,0 +1,148 @@
+"""Means and ratios of ground from a stratified random sample, with their standard errors.
+
+Everything that an accuracy assessment estimates is a mean of some y over the ground, or a ratio of
+two such means; with strata that need not be the map's classes (Stehman 2014). Plain arrays in,
+numbers out; no files, no map.
+
+Sources: Cochran (1977), *Sampling Techniques*, 3rd ed., chapters 5 and 6; Stehman (2014),
+doi:10.1080/01431161.2014.930207, equation numbers below are those of that paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from minetrace.errors import LabelError
+
+FloatArray = NDArray[np.float64]
+
+
+class Figure(NamedTuple):
+    """An estimate and its standard error, in the unit of what was estimated."""
+
+    value: float
+    standard_error: float
+
+
+@dataclass(frozen=True)
+class Strata:
+    """The parts that the ground was divided into before anything was drawn.
+
+    Attributes:
+        names: one per stratum.
+        area: (H,) ground of each, in any unit of area.
+        units: (H,) how many units (pixels) there are to draw from; infinite where no correction
+            for a finite population is wanted, as in Olofsson et al. (2014).
+    """
+
+    names: tuple[str, ...]
+    area: FloatArray
+    units: FloatArray
+
+    @classmethod
+    def of(cls, names: Sequence[str], area: ArrayLike, units: ArrayLike | None = None) -> Strata:
+        """Strata from plain lists; without ``units`` there is no correction."""
+        ground = np.asarray(area, dtype=np.float64)
+        count = np.full(len(ground), np.inf) if units is None else np.asarray(units, np.float64)
+        return cls(tuple(names), ground, count)
+
+    @property
+    def total(self) -> float:
+        """All the ground."""
+        return float(self.area.sum())
+
+    @property
+    def weight(self) -> FloatArray:
+        """(H,) share of the ground in each: Cochran's W_h."""
+        return np.asarray(self.area / self.area.sum())
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Units that were drawn and answered, by stratum.
+
+    Attributes:
+        strata: what they were drawn from.
+        stratum: (n,) place of each unit's stratum in ``strata``.
+    """
+
+    strata: Strata
+    stratum: NDArray[np.intp]
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """(H,) units by stratum: n_h."""
+        return np.bincount(self.stratum, minlength=len(self.strata.names)).astype(np.int64)
+
+    @property
+    def unsampled(self) -> FloatArray:
+        """(H,) share that was not drawn, ``1 - n_h / N_h``."""
+        return 1.0 - self.counts / self.strata.units
+
+    def refuse_thin(self) -> None:
+        """Refuse strata in which no spread can be seen.
+
+        Raises:
+            LabelError: a stratum has fewer than two answers, and is not wholly drawn.
+        """
+        thin = (self.counts < 2) & (self.counts < self.strata.units)
+        for name, count in zip(np.array(self.strata.names)[thin], self.counts[thin], strict=True):
+            raise LabelError(
+                f"stratum {name!r} has {count} answered points; two are the least from which a "
+                "standard error can be told: answer more of its points"
+            )
+
+    def means(self, y: FloatArray) -> FloatArray:
+        """(H,) mean of ``y`` (n,) by stratum."""
+        return np.bincount(self.stratum, weights=y, minlength=len(self.counts)) / np.maximum(
+            self.counts, 1
+        )
+
+    def covariances(self, y: FloatArray, x: FloatArray) -> FloatArray:
+        """(H,) sample covariance of ``y`` and ``x`` by stratum, over n_h - 1 (eq. 27's s_xyh)."""
+        apart = (y - self.means(y)[self.stratum]) * (x - self.means(x)[self.stratum])
+        sums = np.bincount(self.stratum, weights=apart, minlength=len(self.counts))
+        return sums / np.maximum(self.counts - 1, 1)
+
+    def error_of(self, residual: FloatArray) -> float:
+        """Standard error of the stratified mean of a variable (eq. 25; Cochran 5.6)."""
+        w, n = self.strata.weight, np.maximum(self.counts, 1)
+        spread = self.covariances(residual, residual)
+        return float(np.sqrt((w**2 * self.unsampled * spread / n).sum()))
+
+
+def mean(drawn: Drawn, y: ArrayLike) -> Figure:
+    """Mean of y over all the ground.
+
+    ``sum_h W_h ybar_h`` (eq. 3; Cochran 5.1), variance ``sum_h W_h^2 (1 - n_h/N_h) s_h^2 / n_h``
+    (eq. 25).
+
+    Args:
+        y: (n,) 0 or 1, or a share.
+    """
+    values = np.asarray(y, dtype=np.float64)
+    return Figure(float((drawn.strata.weight * drawn.means(values)).sum()), drawn.error_of(values))
+
+
+def ratio(drawn: Drawn, y: ArrayLike, x: ArrayLike) -> Figure:
+    """Ratio of the mean of y to the mean of x, the combined ratio estimator.
+
+    ``R = Y / X`` (eq. 27), variance ``1/X^2 sum_h W_h^2 (1 - n_h/N_h) (s_yh^2 + R^2 s_xh^2 -
+    2 R s_xyh) / n_h`` (eq. 28; Cochran 6.11), which is the variance of the mean of ``y - R x``.
+
+    Returns:
+        NaN where the mean of x is 0: nothing of the kind was drawn.
+    """
+    ys, xs = np.asarray(y, dtype=np.float64), np.asarray(x, dtype=np.float64)
+    w = drawn.strata.weight
+    below = float((w * drawn.means(xs)).sum())
+    if below == 0:
+        return Figure(float("nan"), float("nan"))
+    value = float((w * drawn.means(ys)).sum()) / below
+    return Figure(value, drawn.error_of(ys - value * xs) / below)
