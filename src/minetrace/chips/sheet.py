@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import MemoryFile
 
 from minetrace.core.data_set import IGNORE, Chip, DataSet
 from minetrace.store.files import write_whole
@@ -18,6 +22,7 @@ GAP = 6
 MOST = 60
 DARK, LIGHT = 2.0, 98.0  # percentiles of a chip that become black and white
 MINE = np.array([255, 221, 51], np.uint8)
+MAPPED = np.array([255, 0, 200], np.uint8)
 UNKNOWN = np.array([70, 130, 255], np.uint8)
 PAPER = 245
 
@@ -54,13 +59,30 @@ def write_sheet(path: Path, data: DataSet, chips: Sequence[Chip]) -> None:
 def cell(data: DataSet, chip: Chip) -> NDArray[np.uint8]:
     """(CELL, CELL, 3): one chip, stretched, with its mask."""
     image, mask = data.read(chip)
+    return painted(image, mask, data.bands)
+
+
+def painted(
+    image: NDArray[np.float32], mask: NDArray[np.uint8], bands: Sequence[str],
+    mapped: NDArray[np.bool_] | None = None,
+) -> NDArray[np.uint8]:  # fmt: skip
+    """(CELL, CELL, 3): a picture with its mines in yellow, and in magenta what a model mapped."""
     rows, cols = (np.arange(CELL) * n // CELL for n in mask.shape)
-    rgb = picture(image[:, rows][:, :, cols], data.bands)
+    rgb = picture(image[:, rows][:, :, cols], bands)
     mask = mask[rows][:, cols]
     veiled = mask == IGNORE
     rgb[veiled] = (rgb[veiled] * 0.6 + UNKNOWN * 0.4).astype(np.uint8)
+    if mapped is not None:
+        rgb[_edges(mapped[rows][:, cols])] = MAPPED
     rgb[_edges((mask > 0) & ~veiled)] = MINE
     return rgb
+
+
+def png_of(rgb: NDArray[np.uint8]) -> bytes:
+    """A (height, width, 3) picture as the bytes of a PNG."""
+    with MemoryFile(ext=".png") as memory:
+        _png(memory.name, rgb)
+        return bytes(memory.read())
 
 
 def picture(image: NDArray[np.float32], bands: Sequence[str]) -> NDArray[np.uint8]:
@@ -85,12 +107,7 @@ def _edges(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return mask & ~inner
 
 
-def _png(path: Path, rgb: NDArray[np.uint8]) -> None:
-    import warnings
-
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
-
+def _png(path: Path | str, rgb: NDArray[np.uint8]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(

@@ -13,6 +13,7 @@ from minetrace.faces.cli import (
     audit,
     chips,
     demo,
+    evaluate,
     init,
     models,
     panel,
@@ -47,6 +48,7 @@ First steps:
   minetrace plot runs/NAME    figures for a paper
   minetrace chips study.yaml  training data around labels
   minetrace audit chips/NAME  does its test see what was trained on?
+  minetrace evaluate MODEL chips/NAME  how good a model is on chips it has not seen
   minetrace train study.yaml  a model from labelled chips
   minetrace panel FILES       anybody's outlines of mines, followed through time
   minetrace tally PANEL       hectares by country, or by any territory
@@ -74,7 +76,7 @@ def _options(
         raise typer.Exit
 
 
-for command in (demo, init, sources, plan, run, status, plot, panel, tally, chips, audit, train):
+for command in (demo, init, sources, plan, run, status, plot, panel, tally, chips, audit, train, evaluate):
     app.command(command.__name__.rpartition(".")[2])(command.command)
 app.add_typer(models.app, name="models")
 
