@@ -14,7 +14,7 @@ from shapely.geometry import box
 
 from minetrace.core.period import Period
 from minetrace.errors import OutlineError, PeriodError
-from minetrace.publish.map import true_colour, write_map
+from minetrace.publish.map import frame, true_colour, write_map
 from minetrace.publish.site_table import KINDS, UNSEEN
 
 
@@ -103,6 +103,17 @@ def test_links_lead_to_what_lies_beside_the_map(tmp_path: Path, panel: gpd.GeoDa
 
 
 # --- pictures ----------------------------------------------------------------------------
+
+
+def test_a_region_on_the_date_line_is_shown_in_one_piece() -> None:
+    fiji = box(177, -19, 180, -16) | box(-180, -18, -178.5, -15)
+    assert frame(fiji) == (177, -19, 181.5, -15)
+    for plain in (
+        box(-70, -13, -69, -12),
+        box(-5, 4, 3, 9),
+        box(-60, 0, -50, 5) | box(20, 0, 30, 5),
+    ):
+        assert frame(plain) == plain.bounds
 
 
 def test_true_colour_is_transparent_where_nothing_was_seen() -> None:

@@ -121,6 +121,22 @@ def test_corners_place_a_small_picture_and_a_wide_one_is_warped() -> None:
     assert placed(GRID, Rect(-860_000, 40_000, 20_000, 20_000))[1] > 10 * bend
 
 
+def test_a_picture_on_the_date_line_goes_on_beyond_it() -> None:
+    grid = Grid("EPSG:32760", 1000.0)
+    for rect, bent in ((Rect(-8120, 810, 20, 20), False), (Rect(-8320, 610, 400, 400), True)):
+        pixels = np.full((3, *rect.shape), 300, dtype=np.int16)
+        raster = Raster(RGB, pixels, np.ones(rect.shape, dtype=bool), grid.geobox(rect))
+        canvas = mosaic(lambda _, held=raster: held, [rect], grid, 1)
+        assert canvas is not None
+        assert (placed(grid, rect)[1] > BEND_PX) is bent
+        drawn = picture("2020", canvas, NATURAL)
+        west, east = drawn.corners[0][0], drawn.corners[1][0]
+        assert west < east < west + 5
+        assert -180 < (west + east) / 2 < 180
+        assert abs(west) > 180 or abs(east) > 180
+        assert decoded(drawn.data).shape[1] < 500
+
+
 def test_a_warped_picture_puts_a_mark_where_it_belongs() -> None:
     coarse = Grid("EPSG:32719", 1000.0)
     rect = Rect(-8700, 200, 400, 400)

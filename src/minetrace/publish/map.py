@@ -125,7 +125,7 @@ def write_map(
         **(_tiled(folder, sites, told) if tiled else _embedded(folder, sites)),
         "region": _shape(region),
         "outside": _shape(WORLD.difference(region)),
-        "bounds": [round(edge, DEGREE_DIGITS) for edge in region.bounds],
+        "bounds": [round(edge, DEGREE_DIGITS) for edge in frame(region)],
         "pictured": _pictures(folder, {label: pictures.get(label, ()) for label in labels}),
         "provenance": [[key, str(value)] for key, value in provenance.items()],
         "downloads": [_link(folder, path) for path in downloads if path.is_file()],
@@ -139,6 +139,19 @@ def write_map(
     index = folder / "index.html"
     put(index, page.replace("{{title}}", html.escape(title)).encode())
     return index
+
+
+def frame(region: BaseGeometry) -> tuple[float, float, float, float]:
+    """West, south, east, north to be shown first, in degrees.
+
+    A region on both sides of the date line ends east of 180 rather than reach around the Earth.
+    """
+    west, south, east, north = region.bounds
+    sides = shapely.bounds(shapely.get_parts(region))[:, [0, 2]]
+    sides[sides[:, 1] <= 0] += 360.0
+    if sides.max() - sides.min() < east - west:
+        west, east = float(sides.min()), float(sides.max())
+    return west, south, east, north
 
 
 def _periods(

@@ -27,6 +27,9 @@ from minetrace.publish.picture import Corners, Picture, Stretch, shade, webp
 Read = Callable[[Rect], Raster]
 
 MERCATOR = "EPSG:3857"
+# the same, cut at Greenwich instead of the date line
+FAR_MERCATOR = "+proj=merc +a=6378137 +b=6378137 +lon_0=180 +units=m +no_defs"
+FAR_DEG = 150.0  # longitudes beyond belong to the far one
 LONLAT = "EPSG:4326"
 BEND_PX = 0.5  # a picture that its four corners misplace by more than this is warped
 
@@ -174,26 +177,26 @@ def placed(grid: Grid, rect: Rect) -> tuple[Corners, float]:
         lies in Web Mercator and where two triangles between the corners put it.
     """
     west, south, east, north = grid.bounds(rect)
-    lon, lat = Transformer.from_crs(grid.crs, LONLAT, always_xy=True).transform(
-        [west, east, east, west], [north, north, south, south]
-    )
+    to = Transformer.from_crs(grid.crs, LONLAT, always_xy=True)
+    lon, lat = to.transform([west, east, east, west], [north, north, south, south])
     u, v = np.meshgrid(np.linspace(0, 1, 9), np.linspace(0, 1, 9))
-    to = Transformer.from_crs(grid.crs, MERCATOR, always_xy=True)
+    to = Transformer.from_crs(grid.crs, _mercator(grid, rect), always_xy=True)
     xy = np.array(to.transform(west + u * (east - west), north + v * (south - north)))
     nw, ne, sw, se = (xy[:, i, j, None, None] for i, j in ((0, 0), (0, -1), (-1, 0), (-1, -1)))
     upper = nw + u * (ne - nw) + v * (sw - nw)
     lower = se + (1 - u) * (sw - se) + (1 - v) * (ne - se)
     off = np.hypot(*(xy - np.where(u + v <= 1, upper, lower))).max()
     cell = np.hypot(*(ne - nw)[:, 0, 0]) / rect.width
-    spots = [(float(x), float(y)) for x, y in zip(lon, lat, strict=True)]
+    spots = _unbroken(zip(lon, lat, strict=True))
     return (spots[0], spots[1], spots[2], spots[3]), float(off / cell)
 
 
 def _warped(canvas: Canvas) -> tuple[NDArray[np.float32], NDArray[np.bool_], Corners]:
     """The canvas on a lattice of Web Mercator, where corners place it exactly."""
     grid, rect = canvas.grid, canvas.rect
+    mercator = _mercator(grid, rect)
     west, south, east, north = rasterio.warp.transform_bounds(
-        grid.crs, MERCATOR, *grid.bounds(rect), densify_pts=21
+        grid.crs, mercator, *grid.bounds(rect), densify_pts=21
     )
     cell = math.sqrt((east - west) * (north - south) / (rect.width * rect.height))
     width, height = math.ceil((east - west) / cell), math.ceil((north - south) / cell)
@@ -202,17 +205,35 @@ def _warped(canvas: Canvas) -> tuple[NDArray[np.float32], NDArray[np.bool_], Cor
     target = np.full((3, height, width), np.nan, dtype=np.float32)
     rasterio.warp.reproject(
         source, target, src_transform=grid.affine(rect), src_crs=grid.crs, src_nodata=np.nan,
-        dst_transform=affine, dst_crs=MERCATOR, dst_nodata=np.nan, resampling=Resampling.bilinear,
+        dst_transform=affine, dst_crs=mercator, dst_nodata=np.nan, resampling=Resampling.bilinear,
     )  # fmt: skip
     valid = np.asarray(~np.isnan(target).any(axis=0))
-    return np.nan_to_num(target), valid, _corners(affine, width, height)
+    return np.nan_to_num(target), valid, _corners(affine, width, height, mercator)
 
 
-def _corners(affine: Affine, width: int, height: int) -> Corners:
-    to = Transformer.from_crs(MERCATOR, LONLAT, always_xy=True)
+def _mercator(grid: Grid, rect: Rect) -> str:
+    """The Web Mercator in whose middle, rather than at whose edge, a rectangle lies."""
+    west, south, east, north = grid.bounds(rect)
+    to = Transformer.from_crs(grid.crs, LONLAT, always_xy=True)
+    lon, _ = to.transform((west + east) / 2, (south + north) / 2)
+    return FAR_MERCATOR if abs(lon) > FAR_DEG else MERCATOR
+
+
+def _corners(affine: Affine, width: int, height: int, mercator: str) -> Corners:
+    to = Transformer.from_crs(mercator, LONLAT, always_xy=True)
     spots = [affine @ spot for spot in ((0, 0), (width, 0), (width, height), (0, height))]
-    nw, ne, se, sw = (to.transform(x, y) for x, y in spots)
+    nw, ne, se, sw = _unbroken(to.transform(x, y) for x, y in spots)
     return nw, ne, se, sw
+
+
+def _unbroken(spots: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Longitudes that go on beyond 180 degrees rather than leap; their middle is within."""
+    line = [(float(lon), float(lat)) for lon, lat in spots]
+    if max(line)[0] - min(line)[0] < 180:
+        return line
+    line = [(lon + 360 if lon < 0 else lon, lat) for lon, lat in line]
+    beyond = sum(lon for lon, _ in line) / len(line) > 180
+    return [(lon - 360, lat) for lon, lat in line] if beyond else line
 
 
 def _factor(groups: Sequence[Sequence[Rect]], max_px: int) -> int:

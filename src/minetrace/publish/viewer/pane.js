@@ -51,7 +51,7 @@
       touchPitch: false,
       maxPitch: 0,
       maxZoom: 19,
-      renderWorldCopies: false,
+      renderWorldCopies: data.bounds[2] > 180, // a region on the date line
       fadeDuration: 0,
       interactive,
     });
