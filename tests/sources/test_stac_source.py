@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from affine import Affine
-from shapely.geometry import box
+from shapely.geometry import Point, box
 from stac_scenes import GRID, UTM, scl, shot, source
 
 from minetrace.core.grid import Grid, Rect
@@ -26,6 +27,7 @@ from minetrace.errors import (
 from minetrace.sources.files import FileOptions, FileSource
 from minetrace.sources.masks import MaskOptions
 from minetrace.sources.stac import StacSource
+from minetrace.sources.stac_search import simple
 from minetrace.testing.source_contract import SourceContract
 from minetrace.testing.stac_catalog import Shot, write_catalog
 from minetrace.testing.stac_server import Fault, StacServer
@@ -76,7 +78,7 @@ class TestContractWarped(TestContract):
 def test_a_served_world_reads_as_its_files_do(world: World, tmp_path: Path) -> None:
     from minetrace.testing.stac_catalog import world_shots
 
-    shots = world_shots(world.scenes)[:5]
+    shots = world_shots(world.scenes)[:3]
     write_catalog(tmp_path / "catalog", shots, block_px=128)
     files = FileSource(FileOptions(world.scenes))
     with StacServer(tmp_path / "catalog") as served:
@@ -200,6 +202,20 @@ def test_a_static_catalog_and_a_folder_are_searched_too(
     here = source(server, tmp_path, url=str(bare / "items" / "S2A_19LCH_20190704_0_L2A.json"))
     look, same = (s.read(s.scenes()[0], ("red",), GRID, RECT) for s in (here, api))
     assert np.array_equal(look.pixels, same.pixels)
+
+
+def test_a_long_outline_is_asked_for_with_few_points_that_hold_it() -> None:
+    rng = np.random.default_rng(3)
+    across = np.concatenate([rng.uniform(-180, -177, 150), rng.uniform(178, 180, 150)])
+    mines = [
+        Point(x, y).buffer(0.01) for x, y in zip(across, rng.uniform(60, 70, 300), strict=True)
+    ]
+    ground = shapely.union_all(mines)
+    around = simple(ground)
+    assert shapely.get_num_coordinates(around) <= 500
+    assert around.is_valid
+    assert around.covers(ground & box(-180, -90, 180, 90))
+    assert around.area < 60  # degrees, not a belt around the Earth
 
 
 def test_a_reprocessed_scene_counts_once_in_its_newest_version(tmp_path: Path) -> None:

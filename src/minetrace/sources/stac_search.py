@@ -119,7 +119,7 @@ def _ask_api(search: Search, io: Any) -> Iterator[dict[str, Any]]:
         # a solar day begins up to half a day before or after that of UTC
         first, last = start - timedelta(days=1), end + timedelta(days=1)
         asked = api.search(
-            collections=[search.collection], intersects=mapping(_simple(search.ground)),
+            collections=[search.collection], intersects=mapping(simple(search.ground)),
             datetime=f"{first}T00:00:00Z/{last}T00:00:00Z", limit=PAGE,
         )  # fmt: skip
         try:
@@ -139,11 +139,15 @@ def _joined(spans: Sequence[tuple[date, date]]) -> list[tuple[date, date]]:
     return joined
 
 
-def _simple(ground: BaseGeometry) -> BaseGeometry:
-    """An outline of few points around the ground: catalogs refuse long ones."""
-    if shapely.get_num_coordinates(ground) <= MOST_POINTS:
-        return ground
-    return shapely.convex_hull(ground)
+def simple(ground: BaseGeometry) -> BaseGeometry:
+    """An outline of few points around the ground, EPSG:4326: catalogs refuse long ones."""
+    world = box(-180, -90, 180, 90)
+    slack_deg, around = 0.02, ground
+    while shapely.get_num_coordinates(around) > MOST_POINTS:
+        wide = shapely.buffer(ground, 2 * slack_deg, quad_segs=1)
+        around = shapely.intersection(shapely.simplify(wide, slack_deg), world)
+        slack_deg *= 2
+    return around
 
 
 def _walk(search: Search, root: dict[str, Any], io: Any) -> Iterator[dict[str, Any]]:
