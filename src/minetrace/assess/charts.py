@@ -39,7 +39,7 @@ def chart(
             parts += [f'<circle cx="{_x(a):.1f}" cy="{_y(b):.1f}" r="3.5" fill="{colour}"/>'
                       for a, b in zip(xs, ys, strict=True)]  # fmt: skip
         if len(series) > 1:
-            parts.append(f'<text x="{LEFT + 10}" y="{TOP + 16 + 15 * number}" fill="{colour}">'
+            parts.append(f'<text x="{LEFT + 10}" y="{_y(0.05) - 15 * number:.0f}" fill="{colour}">'
                          f"{escape(name)}</text>")  # fmt: skip
     return "".join([*parts, "</svg>"])
 

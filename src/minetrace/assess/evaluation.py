@@ -96,17 +96,18 @@ Sums = tuple[FloatArray, FloatArray]
 """Hits (..., 4) and counts (..., 2, BINS)."""
 
 PIXELS: Mapping[str, Callable[[FloatArray, Counts], FloatArray]] = {
-    "IoU": lambda h, c: h[..., 0] / (h[..., 0] + h[..., 1] + h[..., 2]),
-    "F1": lambda h, c: 2 * h[..., 0] / (2 * h[..., 0] + h[..., 1] + h[..., 2]),
+    "IoU": lambda h, c: _of_mines(h, h[..., 0] / (h[..., 0] + h[..., 1] + h[..., 2])),
+    "F1": lambda h, c: _of_mines(h, 2 * h[..., 0] / (2 * h[..., 0] + h[..., 1] + h[..., 2])),
     "precision": lambda h, c: h[..., 0] / (h[..., 0] + h[..., 1]),
     "recall": lambda h, c: h[..., 0] / (h[..., 0] + h[..., 2]),
+    "specificity": lambda h, c: h[..., 3] / (h[..., 3] + h[..., 1]),
     "accuracy": lambda h, c: (h[..., 0] + h[..., 3]) / h.sum(-1),
     "ROC AUC": lambda h, c: auc(c),
     "average precision": lambda h, c: average_precision(c),
 }
 PATCHES: Mapping[str, Callable[[FloatArray, Counts], FloatArray]] = {
     "sensitivity": PIXELS["recall"],
-    "specificity": lambda h, c: h[..., 3] / (h[..., 3] + h[..., 1]),
+    "specificity": PIXELS["specificity"],
     "precision": PIXELS["precision"],
     "ROC AUC": PIXELS["ROC AUC"],
     "average precision": PIXELS["average precision"],
@@ -220,6 +221,11 @@ def _with_interval(value: float, drawn: FloatArray) -> Figure:
     if not np.isfinite(drawn).any():
         return Figure(value)
     return Figure(value, *interval(drawn, level=LEVEL))
+
+
+def _of_mines(hits: FloatArray, value: FloatArray) -> FloatArray:
+    """NaN where there is no mine: a single false pixel would make the value 0."""
+    return np.where(hits[..., 0] + hits[..., 2] > 0, value, np.nan)
 
 
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:

@@ -76,7 +76,21 @@ def _options(
         raise typer.Exit
 
 
-for command in (demo, init, sources, plan, run, status, plot, panel, tally, chips, audit, train, evaluate):
+for command in (
+    demo,
+    init,
+    sources,
+    plan,
+    run,
+    status,
+    plot,
+    panel,
+    tally,
+    chips,
+    audit,
+    train,
+    evaluate,
+):
     app.command(command.__name__.rpartition(".")[2])(command.command)
 app.add_typer(models.app, name="models")
 
