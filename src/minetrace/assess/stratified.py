@@ -105,7 +105,7 @@ class Drawn:
         )
 
     def covariances(self, y: FloatArray, x: FloatArray) -> FloatArray:
-        """(H,) sample covariance of ``y`` and ``x`` by stratum, over n_h - 1 (eq. 27's s_xyh)."""
+        """(H,) sample covariance of ``y`` and ``x`` by stratum, over n_h - 1."""
         apart = (y - self.means(y)[self.stratum]) * (x - self.means(x)[self.stratum])
         sums = np.bincount(self.stratum, weights=apart, minlength=len(self.counts))
         return sums / np.maximum(self.counts - 1, 1)
@@ -120,7 +120,7 @@ class Drawn:
 def mean(drawn: Drawn, y: ArrayLike) -> Figure:
     """Mean of y over all the ground.
 
-    ``sum_h W_h ybar_h`` (eq. 3; Cochran 5.1), variance ``sum_h W_h^2 (1 - n_h/N_h) s_h^2 / n_h``
+    ``sum_h W_h ybar_h`` (eq. 2; Cochran 5.1), variance ``sum_h W_h^2 (1 - n_h/N_h) s_h^2 / n_h``
     (eq. 25).
 
     Args:
@@ -133,7 +133,7 @@ def mean(drawn: Drawn, y: ArrayLike) -> Figure:
 def ratio(drawn: Drawn, y: ArrayLike, x: ArrayLike) -> Figure:
     """Ratio of the mean of y to the mean of x, the combined ratio estimator.
 
-    ``R = Y / X`` (eq. 27), variance ``1/X^2 sum_h W_h^2 (1 - n_h/N_h) (s_yh^2 + R^2 s_xh^2 -
+    ``R = Y / X``, variance ``1/X^2 sum_h W_h^2 (1 - n_h/N_h) (s_yh^2 + R^2 s_xh^2 -
     2 R s_xyh) / n_h`` (eq. 28; Cochran 6.11), which is the variance of the mean of ``y - R x``.
 
     Returns:

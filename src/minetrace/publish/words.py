@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 INTERVAL = "mapped, no interval"  # what stands behind hectares until a sample gives an interval
+ESTIMATED = "estimated from a sample, 95 % interval"  # and what stands behind those that it gave
 
 
 def hectares(value: float | None) -> str:

@@ -1,0 +1,298 @@
+"""Areas with intervals from an answered sample: the numbers, and the files that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from minetrace.assess.agreement import agreement
+from minetrace.assess.mining import (
+    Mining,
+    Told,
+    answered,
+    area_of,
+    bounds_ha,
+    difference,
+    mining,
+)
+from minetrace.assess.model_assisted import by_regression
+from minetrace.assess.resampling import bootstrap_error
+from minetrace.assess.stratified import Drawn
+from minetrace.assess.warnings import after
+from minetrace.flow.answers import Answers, read_answers
+from minetrace.flow.report import versions
+from minetrace.flow.sample_design import Design
+from minetrace.publish.area_page import area_page
+from minetrace.publish.tables import write_plain
+from minetrace.publish.words import ESTIMATED, INTERVAL
+from minetrace.store.files import sha256, write_json, write_text
+
+FORMAT = "minetrace-estimates/1"
+FACTS, TABLE, PAGE = "estimates.json", "estimates.csv", "estimates.html"
+MISSING_MANY = 0.05  # share of points without an answer from which on it is said aloud
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What was estimated.
+
+    Attributes:
+        facts: as ``estimates.json`` holds them.
+        files: that were written.
+    """
+
+    facts: dict[str, Any]
+    files: tuple[Path, ...]
+
+    def table(self) -> pd.DataFrame:
+        """One row a figure: period, what, where, value, standard error, interval, mapped."""
+        return pd.DataFrame(list(_rows(self.facts)))
+
+
+def estimate(
+    folder: Path, *, answers: Path | None = None, draws: int = 1000, write: bool = True
+) -> Estimates:
+    """Estimate from an answered sample; writes JSON, CSV and a page into its folder.
+
+    Args:
+        folder: what ``minetrace sample`` wrote.
+        answers: a filled table elsewhere.
+        draws: of the bootstrap that checks the standard errors.
+        write: put the files into the folder, and the figures beside the run.
+
+    Raises:
+        UserError: the sample or its answers cannot be used.
+    """
+    design = Design.read(folder)
+    told = read_answers(design, answers)
+    facts = _facts(design, told, draws)
+    files = _write(design, facts) if write else ()
+    return Estimates(facts, files)
+
+
+def _facts(design: Design, told: Answers, draws: int) -> dict[str, Any]:
+    strata = design.strata
+    place = {name: i for i, name in enumerate(strata.names)}
+    drawn = Drawn(strata, np.array([place[s] for s in design.column("stratum")], dtype=np.intp))
+    facts: dict[str, Any] = {
+        "format": FORMAT,
+        "interval": ESTIMATED,
+        "run": design.facts["run"],
+        "extent": design.facts["extent"],
+        "frame_ha": design.facts["frame_ha"],
+        "not_looked_ha": design.facts["not_looked_ha"],
+        "points": len(drawn.stratum),
+        "answers_sha256": sha256(told.file),
+        "periods": [
+            _period(design, told, drawn, number, draws) for number in range(len(design.periods))
+        ],
+        "warnings": [],
+        "versions": versions(),
+    }
+    if len(design.periods) == 2:
+        facts["change"] = _change(design, told, drawn)
+    facts["warnings"] = list(dict.fromkeys(_warnings(design, facts)))
+    return facts
+
+
+def _period(design: Design, told: Answers, drawn: Drawn, number: int, draws: int) -> dict[str, Any]:
+    label, every = design.periods[number], told.agreed[:, number]
+    here, known = answered(drawn, every)
+    y = every[known]
+    mapped = np.array([row["mapped"][number] for row in design.facts["strata"]])
+    found = mining(here, mapped, y)
+    least, most = bounds_ha(drawn, every)
+    total = drawn.strata.total
+    leaned = by_regression(
+        here, y, design.column(f"score_{label}")[known],
+        [row["mean_score"][number] for row in design.facts["strata"]],
+    )  # fmt: skip
+    return {
+        "period": label,
+        "mapped_ha": design.facts["mapped_ha"][label],
+        "estimated_ha": found.area_ha.facts(),
+        **_accuracies(found),
+        "answered": int(known.sum()),
+        "without_answer": int((~known).sum()),
+        "if_all_unanswered_are_ha": {"not": round(least, 6), "mine": round(most, 6)},
+        "regression_ha": {
+            "value": round(leaned.value * total, 6),
+            "standard_error": round(leaned.standard_error * total, 6),
+        },
+        "bootstrap_standard_error_ha": round(bootstrap_error(here, y, draws=draws) * total, 6),
+        "interpreters": _interpreters(told, number),
+        "strata": _strata(here, y, mapped),
+        "territories": _territories(design, here, known, y),
+        "warnings": list(after(here, y)),
+    }
+
+
+def _accuracies(found: Mining) -> dict[str, Any]:
+    return {
+        "users": found.users.facts(),
+        "producers": found.producers.facts(),
+        "overall": found.overall.facts(),
+        "matrix": {
+            "rows": "mapped", "columns": "true", "classes": ["mine", "not"],
+            "shares": np.round(found.matrix, 9).tolist(),
+        },
+    }  # fmt: skip
+
+
+def _interpreters(told: Answers, number: int) -> dict[str, Any] | None:
+    pair = agreement(told.first[:, number], told.second[:, number])
+    if not pair.both:
+        return None
+    kappa = None if np.isnan(pair.kappa) else round(pair.kappa, 6)
+    return {"both": pair.both, "agreed": round(pair.agreed, 6), "kappa": kappa}
+
+
+def _strata(
+    drawn: Drawn, y: NDArray[np.float64], mapped: NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    shares, strata = drawn.means(y), drawn.strata
+    return [
+        {
+            "name": name, "area_ha": float(strata.area[i]), "mapped": bool(mapped[i]),
+            "answered": int(drawn.counts[i]), "mines": round(float(shares[i] * drawn.counts[i]), 6),
+            "share": round(float(shares[i]), 6),
+            "a_point_stands_for_ha": round(float(strata.area[i] / max(drawn.counts[i], 1)), 4),
+        }
+        for i, name in enumerate(strata.names)
+    ]  # fmt: skip
+
+
+def _territories(
+    design: Design, drawn: Drawn, known: NDArray[np.bool_], y: NDArray[np.float64]
+) -> list[dict[str, Any]]:
+    """By territory: y counts where it lies in it (Cochran 1977, section 5A.14)."""
+    if "territory" not in design.facts["points"]:
+        return []
+    where = design.column("territory")[known]
+    rows = []
+    for name in sorted(set(where) - {""}):
+        inside = where == name
+        told = area_of(drawn, y * inside)
+        rows.append(
+            {
+                "territory": str(name), "answered": int(inside.sum()),
+                "mines": round(float(y[inside].sum()), 6), "estimated_ha": told.facts(),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _change(design: Design, told: Answers, drawn: Drawn) -> dict[str, Any]:
+    """Net change, gain and loss, of points that were answered in both periods."""
+    both = ~np.isnan(told.agreed).any(axis=1)
+    here = Drawn(drawn.strata, drawn.stratum[both])
+    before, now = told.agreed[both].T
+    here.refuse_thin()
+    gain, loss = np.maximum(now - before, 0), np.maximum(before - now, 0)
+    figures: dict[str, Told] = {
+        "net_ha": difference(here, before, now),
+        "gained_ha": area_of(here, gain),
+        "lost_ha": area_of(here, loss),
+    }
+    first, last = design.periods
+    mapped = design.facts["mapped_ha"]
+    return {
+        "from": first, "to": last, "answered_in_both": int(both.sum()),
+        "mapped_net_ha": round(mapped[last] - mapped[first], 6),
+        **{name: figure.facts() for name, figure in figures.items()},
+        "warnings": list(dict.fromkeys([*after(here, gain), *after(here, loss)])),
+    }  # fmt: skip
+
+
+def _warnings(design: Design, facts: dict[str, Any]) -> Iterator[str]:
+    for row in facts["periods"]:
+        for warning in row["warnings"]:
+            yield f"{row['period']}: {warning}"
+        missing = row["without_answer"] / max(facts["points"], 1)
+        if missing > MISSING_MANY:
+            least, most = row["if_all_unanswered_are_ha"].values()
+            yield (
+                f"{row['period']}: {row['without_answer']:,} of {facts['points']:,} points have "
+                "no answer; they are taken to be like the others of their stratum. Were none of "
+                f"them mines it would be {least:,.0f} ha, were all of them {most:,.0f} ha"
+            )
+    for warning in facts.get("change", {}).get("warnings", ()):
+        yield f"{facts['change']['from']} to {facts['change']['to']}: {warning}"
+    if facts["not_looked_ha"] > 0:
+        yield (
+            f"the estimate holds for the {facts['frame_ha']:,.0f} ha that were looked at; of "
+            f"{facts['not_looked_ha']:,.0f} ha nothing is known, which is not to say no mine"
+        )
+    folder = design.run_folder
+    panel = None if folder is None else folder / "panel.parquet"
+    if panel is not None and panel.is_file() and sha256(panel) != facts["run"]["panel_sha256"]:
+        yield (
+            "the run was made anew since the sample was drawn: estimated hectares still hold, for "
+            "the strata are those of the old map, but mapped hectares are the old ones"
+        )
+
+
+def _rows(facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for row in facts["periods"]:
+        period = row["period"]
+        yield _row(period, "mined_ha", "", row["estimated_ha"], row["mapped_ha"])
+        for part in row["territories"]:
+            yield _row(period, "mined_ha", part["territory"], part["estimated_ha"], None)
+        for name in ("users", "producers", "overall"):
+            yield _row(period, f"{name}_accuracy", "", row[name], None)
+    if change := facts.get("change"):
+        span = f"{change['from']} to {change['to']}"
+        yield _row(span, "net_ha", "", change["net_ha"], change["mapped_net_ha"])
+        for name in ("gained_ha", "lost_ha"):
+            yield _row(span, name, "", change[name], None)
+
+
+def _row(
+    period: str, what: str, territory: str, told: dict[str, Any], mapped: float | None
+) -> dict[str, Any]:
+    return {
+        "period": period, "what": what, "territory": territory, "estimated": told["value"],
+        "standard_error": told["standard_error"], "low_95": told["low"], "high_95": told["high"],
+        "usual_low_95": told["usual_low"], "usual_high_95": told["usual_high"],
+        "mapped": mapped, "mapped_is": "" if mapped is None else INTERVAL,
+    }  # fmt: skip
+
+
+def _write(design: Design, facts: dict[str, Any]) -> tuple[Path, ...]:
+    folder = design.folder
+    files = [folder / name for name in (FACTS, TABLE, PAGE)]
+    write_json(files[0], facts)
+    write_plain(files[1], pd.DataFrame(list(_rows(facts))))
+    write_text(files[2], area_page(facts, str(design.facts["run"]["name"])))
+    return tuple(files)
+
+
+def lines(facts: dict[str, Any]) -> Iterator[str]:
+    """What to tell in the terminal."""
+    for row in facts["periods"]:
+        found = row["estimated_ha"]
+        yield (
+            f"{row['period']}: {found['value']:,.1f} ha estimated, 95 % interval "
+            f"{found['low']:,.1f} to {found['high']:,.1f} (standard error "
+            f"{found['standard_error']:,.1f}); mapped {row['mapped_ha']:,.1f} ha"
+        )
+        for name in ("users", "producers", "overall"):
+            told = row[name]
+            if told["value"] is not None:
+                yield (
+                    f"      {name:>9} accuracy {told['value']:.3f}, "
+                    f"{told['low']:.3f} to {told['high']:.3f}"
+                )
+    if change := facts.get("change"):
+        for name, word in (("net_ha", "net"), ("gained_ha", "gained"), ("lost_ha", "lost")):
+            told = change[name]
+            yield (
+                f"{change['from']} to {change['to']}, {word}: {told['value']:,.1f} ha, "
+                f"{told['low']:,.1f} to {told['high']:,.1f}"
+            )
