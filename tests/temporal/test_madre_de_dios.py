@@ -42,5 +42,5 @@ def test_cloudy_years_are_not_taken_for_mining(
     assert ha[2013][1] < 0.2 * ha[2013][0]
     clear = [year for year in range(1996, 2012) if year not in study.CLOUDY and year != 2001]
     told = np.array([ha[year] for year in clear])
-    assert np.corrcoef(told.T)[0, 1] > 0.95  # where maps are clear both say the same
+    assert np.corrcoef(told.T)[0, 1] > 0.9  # where maps are clear both say the same
     assert (decoded >= 0).mean() < 0.1
