@@ -89,17 +89,28 @@ def geodesic_hectares(geometry: NDArray[np.object_], crs: str) -> NDArray[np.flo
     kinds = np.unique(shapely.get_type_id(geometry))
     if not np.isin(kinds, (-1, 3, 6)).all():
         raise OutlineError("only polygons have hectares; drop lines and points first")
-    lonlat = project(geometry, crs, "EPSG:4326")
-    return np.array([_hectares(g) for g in lonlat], dtype=np.float64)
+    lonlat = np.asarray(project(geometry, crs, "EPSG:4326"), dtype=object)
+    _refuse_off_globe(lonlat)
+    parts, owner = shapely.get_parts(shapely.orient_polygons(lonlat), return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)  # holes run the other way round
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    ends = np.flatnonzero(np.diff(ring, append=-1)) + 1
+    signed_m2 = [
+        _WGS84.polygon_area_perimeter(x, y)[0]
+        for x, y in ((c[:, 0], c[:, 1]) for c in np.split(xy, ends[:-1]))
+        if len(x)
+    ]
+    area_m2 = np.bincount(owner[part], signed_m2, minlength=len(lonlat))
+    return np.abs(area_m2) / HECTARE_M2
 
 
-def _hectares(geometry: Any) -> float:
-    if geometry is None or geometry.is_empty:
-        return 0.0
-    west, south, east, north = geometry.bounds
-    if not (np.isfinite([west, south, east, north]).all() and south >= -90 and north <= 90):
+def _refuse_off_globe(lonlat: NDArray[np.object_]) -> None:
+    bounds = shapely.bounds(lonlat).reshape(-1, 4)
+    known = ~(shapely.is_missing(lonlat) | shapely.is_empty(lonlat))
+    on_globe = np.isfinite(bounds).all(axis=1) & (np.abs(bounds[:, [1, 3]]) <= 90).all(axis=1)
+    wrong = np.flatnonzero(known & ~on_globe)
+    if len(wrong):
         raise OutlineError(
-            f"an outline with bounds {geometry.bounds} is not on the globe; is its CRS right?"
+            f"an outline with bounds {tuple(bounds[wrong[0]].tolist())} is not on the globe; "
+            "is its CRS right?"
         )
-    oriented = shapely.orient_polygons(geometry)
-    return abs(float(_WGS84.geometry_area_perimeter(oriented)[0])) / HECTARE_M2

@@ -14,12 +14,16 @@ from shapely.geometry import box
 
 from minetrace.core.footprints import Footprints
 from minetrace.core.period import Period, ordered
+from minetrace.core.region import project
 from minetrace.errors import MissingFileError, OutlineError, RunError, StudyError
+from minetrace.flow.countries import SHIPPED, read_countries
 from minetrace.flow.entering import Choice, Entered, enter
 from minetrace.flow.report import versions
 from minetrace.panel.build import Counts, IdentityRules, build_panel
+from minetrace.panel.country import countries_of
 from minetrace.panel.disjoint import disjoint
 from minetrace.panel.increments import build_new
+from minetrace.panel.overlap import EQUAL_AREA
 from minetrace.panel.summary import summary
 from minetrace.panel.wide import hectares_column, wide
 from minetrace.publish.geopackage import write_geopackage
@@ -43,6 +47,7 @@ class PanelRequest:
             default: all, unless they look otherwise.
         previous: a panel made before, of which sites keep their names.
         rules: see ``IdentityRules``.
+        countries: what names each site's country; see ``minetrace.flow.countries``.
         everything: GeoPackage, tables and map as well as the table.
         title: of the map.
     """
@@ -52,6 +57,7 @@ class PanelRequest:
     counts: Counts | None = None
     previous: Path | None = None
     rules: IdentityRules = field(default_factory=IdentityRules)
+    countries: str = SHIPPED
     everything: bool = True
     title: str | None = None
 
@@ -90,6 +96,9 @@ def make_panel(request: PanelRequest, out: Path) -> PanelMade:
         panel, parts = build_new(entered.footprints, previous=previous, rules=request.rules)
     else:
         panel = build_panel(entered.footprints, previous=previous, rules=request.rules)
+    countries = read_countries(request.countries)
+    if countries is not None:
+        panel["country"] = panel["site_id"].map(countries_of(panel, countries))
     rows = summary(panel, list(entered.footprints))
     _parts(out / INCREMENTS, parts)
     _write(request, out, panel, rows, entered)
@@ -166,12 +175,16 @@ _HECTARES = {"area_ha", "footprint_ha"}
 def _cut(period: Period, found: Footprints, entered: Entered) -> Footprints:
     apart = disjoint(found)
     if apart is not found:
-        lost = float(found.hectares.sum() - apart.hectares.sum())
+        lost = (_equal_area_m2(found) - _equal_area_m2(apart)) / 1e4
         entered.notes.append(
             f"period {period.label}: outlines lay over each other on {lost:,.2f} ha; the larger "
             "one keeps that ground"
         )
     return apart
+
+
+def _equal_area_m2(found: Footprints) -> float:
+    return float(shapely.area(project(found.geometry, found.crs, EQUAL_AREA)).sum())
 
 
 def _write(
@@ -209,11 +222,18 @@ def _map(
                 for file in entered.files
             ),
             "hectares": _whose_hectares(entered, panel),
+            **_whose_countries(request),
             "minetrace": versions()["minetrace"],
         },
         summary=[{str(k): v for k, v in row.items()} for row in rows.to_dict("records")],
         downloads=[out / name for name in names],
     )  # fmt: skip
+
+
+def _whose_countries(request: PanelRequest) -> dict[str, str]:
+    credit = "Natural Earth, public domain, simplified"
+    said = credit if request.countries == SHIPPED else request.countries
+    return {} if request.countries == "none" else {"countries": said}
 
 
 def _whose_hectares(entered: Entered, panel: gpd.GeoDataFrame) -> str:

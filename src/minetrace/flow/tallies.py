@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from minetrace.errors import OutlineError, PeriodError, StudyError
+from minetrace.flow.countries import SHIPPED, shipped
 from minetrace.flow.entering import Choice, enter
 from minetrace.flow.panel_folder import INCREMENTS, read_panel
 from minetrace.panel.build import Counts, build_panel
@@ -32,7 +33,7 @@ class TallyRequest:
 
     Attributes:
         inputs: a run, a panel's folder or file; or files of outlines as ``minetrace panel`` takes.
-        by: polygons of territories.
+        by: polygons of territories, or ``natural-earth``, the countries that come along.
         id: the column that names a territory.
         name: a column to show beside it.
         classes: polygons of classes, the second key.
@@ -43,8 +44,8 @@ class TallyRequest:
     """
 
     inputs: Sequence[str | Path]
-    by: Path
-    id: str
+    by: str | Path = SHIPPED
+    id: str = "iso_a3"
     name: str | None = None
     classes: Path | None = None
     class_column: str | None = None
@@ -60,7 +61,10 @@ def count(request: TallyRequest) -> tuple[pd.DataFrame, Territories]:
         UserError: a file or column cannot be used.
         UnreconciledError: the parts do not add up to the whole.
     """
-    territories = Territories.of(read_polygons(request.by), id=request.id, name=request.name)
+    own = str(request.by) != SHIPPED
+    layer = read_polygons(Path(request.by) if own else shipped())
+    name = request.name if own else "name"
+    territories = Territories.of(layer, id=request.id, name=name)
     if request.classes is not None:
         table = read_polygons(request.classes)
         if request.class_column is None:
@@ -83,7 +87,7 @@ def write(
     if unknown := sorted(set(formats) - set(FORMATS)):
         raise StudyError(f"format {unknown[0]!r} is none of {', '.join(FORMATS)}")
     table, territories = count(request)
-    title = f"Mining by {request.by.stem.replace('_', ' ')}"
+    title = f"Mining by {Path(request.by).stem.replace('_', ' ')}"
     return table, write_tallies(out, table, territories, formats=formats, title=title)
 
 

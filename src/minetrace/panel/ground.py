@@ -6,7 +6,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from minetrace.panel.overlap import Index
+from minetrace.panel.overlap import Index, spread
 
 Shapes = NDArray[np.object_]
 NOTHING = shapely.Polygon()
@@ -32,7 +32,7 @@ def without(shapes: Shapes, others: Shapes) -> Shapes:
     turn = _turns(row)
     for k in range(int(turn.max(initial=-1)) + 1):  # as many as one shape meets at most
         now = turn == k
-        left[row[now]] = shapely.difference(left[row[now]], others[other[now]])
+        left[row[now]] = spread(shapely.difference, left[row[now]], others[other[now]])
     return left
 
 
@@ -61,5 +61,5 @@ class Ever:
         unknown = np.asarray(shapely.is_missing(before))
         grown = ~unknown & ~np.asarray(shapely.is_empty(fresh))
         self._ground[sites[unknown]] = shapes[unknown]
-        self._ground[sites[grown]] = shapely.union(before[grown], fresh[grown])
+        self._ground[sites[grown]] = spread(shapely.union, before[grown], shapes[grown])
         return fresh

@@ -30,6 +30,9 @@ def command(
     ),
     mend: bool = typer.Option(False, "--mend", help="Mend outlines that cross themselves."),
     previous: Path | None = typer.Option(None, help="A panel of which sites keep their names."),
+    countries: str = typer.Option(
+        "natural-earth", help="Names each site's country: natural-earth, none, or FILE:COLUMN."
+    ),
     title: str | None = typer.Option(None, help="Of the map.  [default: the folder's name]"),
     table_only: bool = typer.Option(False, "--table-only", help="No GeoPackage, no map."),
 ) -> None:
@@ -47,7 +50,7 @@ def command(
 
     choice = Choice(extent, period_column, hectares_column, threshold, scale, dissolve, mend)
     made = make_panel(
-        PanelRequest(files, choice, as_counts(counts), previous, title=title,
+        PanelRequest(files, choice, as_counts(counts), previous, countries=countries, title=title,
                      everything=not table_only),
         out,
     )  # fmt: skip

@@ -11,8 +11,10 @@ def command(
     panel: list[str] = typer.Argument(
         ..., help="A run, a panel's folder or file; or outlines, as 'minetrace panel' takes them."
     ),
-    by: Path = typer.Option(..., help="Polygons of territories."),
-    id: str = typer.Option(..., help="The column that names a territory."),
+    by: str = typer.Option(
+        "natural-earth", help="Polygons of territories; natural-earth: countries, to 2 km."
+    ),
+    id: str = typer.Option("iso_a3", help="The column that names a territory."),
     name: str | None = typer.Option(None, help="A column to show beside it."),
     classes: Path | None = typer.Option(None, help="Polygons of classes, as a second key."),
     class_column: str | None = typer.Option(None, "--class", help="The column of the class."),
