@@ -111,5 +111,5 @@
         el("tbody", {}, rows.map((row) => el("tr", { "data-period": row.label },
           el("th", { scope: "row" }, row.label),
           el("td", {}, row.value === null ? "not looked" : app.hectares(row.value)),
-          el("td", {}, app.percent(row.looked)))))));
+          el("td", {}, row.looked === null ? "–" : app.percent(row.looked)))))));
 })((window.minetraceApp = window.minetraceApp || {}));

@@ -77,7 +77,7 @@
       x += 17 * ratio + pen.measureText(one.label).width + 14 * ratio;
     });
     pen.fillStyle = "#626b70";
-    if (data.periods.some((one) => one.hatched || !(one.looked >= 1))) pen.fillText("hatched: not looked", x, 47 * ratio);
+    if (data.periods.some((one) => one.hatched || (one.looked !== null && !(one.looked >= 1)))) pen.fillText("hatched: not looked", x, 47 * ratio);
     font(11, 400);
     const scale = document.querySelector(".maplibregl-ctrl-scale");
     const y = whole.height - foot / 2;

@@ -39,7 +39,8 @@
   app.count = (n, one, many) => n.toLocaleString("en") + " " + (n === 1 ? one : many);
 
   /** Next to nothing was looked at, and nothing found: that is no zero. */
-  app.isBlind = (period) => !(period.looked > 0) || period.hectares === null;
+  app.isBlind = (period) =>
+    (period.looked !== null && !(period.looked > 0)) || period.hectares === null;
 
   app.words = (name) => name.replaceAll("_", " ");
 

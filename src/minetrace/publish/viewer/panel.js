@@ -32,6 +32,7 @@
   /* --- the period shown and the sum over sites ------------------------------------------ */
 
   function lookedWords(period) {
+    if (period.looked === null) return "What was looked at is not told";
     if (!(period.looked > 0)) return "None of the region was looked at";
     return `${app.percent(period.looked)} of the region looked at`;
   }
@@ -62,7 +63,7 @@
         : [{ value, colour: null }];
       const words = value === null ? "not looked" : spoken(value, period.kind, data.qualifier);
       return {
-        label: period.label, value, parts, kind: period.kind, looked: period.looked || 0,
+        label: period.label, value, parts, kind: period.kind, looked: period.looked,
         title: `${period.label}: ${words}; ${lookedWords(data.periods[i]).toLowerCase()}`,
       };
     });
@@ -206,7 +207,7 @@
       el("div", { class: "ramp" }, data.periods.map((period, i) =>
         el("span", { title: period.label, style: { background: data.palette[i] } }))),
       el("div", { class: "ends" }, el("span", {}, data.periods[0].label), el("span", {}, data.periods.at(-1).label)));
-    const hidden = data.periods.some((period) => !(period.looked >= 1) || period.hatched);
+    const hidden = data.periods.some((period) => (period.looked !== null && !(period.looked >= 1)) || period.hatched);
     const box = document.getElementById("legend");
     box.hidden = !data.count && !hidden;
     box.replaceChildren(
