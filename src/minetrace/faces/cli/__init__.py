@@ -12,6 +12,7 @@ from minetrace.errors import MinetraceError
 from minetrace.faces.cli import (
     audit,
     chips,
+    compare,
     demo,
     evaluate,
     init,
@@ -52,6 +53,7 @@ First steps:
   minetrace train study.yaml  a model from labelled chips
   minetrace panel FILES       anybody's outlines of mines, followed through time
   minetrace tally PANEL       hectares by country, or by any territory
+  minetrace compare OLD NEW   what a release changed
 
 Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
 130 stopped by you.
@@ -86,6 +88,7 @@ for command in (
     plot,
     panel,
     tally,
+    compare,
     chips,
     audit,
     train,
