@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from minetrace.assess.disturbance import DISTURBANCES
 from minetrace.assess.evaluation import ChipResult, patch_figures, pixel_figures
+from minetrace.assess.evaluation_page import page
 from minetrace.assess.histogram import BINS, along, auc, average_precision, count, reliability
 from minetrace.assess.objects import area_error, found, match
 from minetrace.core import metrics
@@ -207,8 +208,8 @@ def test_a_perfect_model_is_told_to_be_perfect_and_the_page_stands_alone(tmp_pat
     assert sum(r.counts.sum() for r in results) == 12 * 32 * 31  # without what nobody knows
     shifted = report.disturbed["shifted by 4 px"]
     assert shifted < report.disturbed["shifted by 1 px"] < report.disturbed["as it is"] == 1
-    page, numbers = write_report(tmp_path, report)
-    text = page.read_text()
+    html, numbers = write_report(tmp_path, report)
+    text = html.read_text()
     assert text.count("data:image/png") >= 6
     assert "http" not in text.replace("http-equiv", "")
     assert json.loads(numbers.read_text())["figures"]["pixels"]["figures"]["IoU"]["value"] == 1
@@ -217,6 +218,26 @@ def test_a_perfect_model_is_told_to_be_perfect_and_the_page_stands_alone(tmp_pat
 def test_a_split_that_is_not_there_is_named() -> None:
     with pytest.raises(DataSetError, match="no chips of split 'val', only test"):
         evaluate(Same(PIXEL_CARD), made(), EvaluateOptions(split="val"))
+
+
+def test_another_sensor_is_noticed_and_matched() -> None:
+    data = made()
+    same = evaluate(Same(PIXEL_CARD), data, EvaluateOptions(disturb=0, trained_on=data))[0]
+    assert not any(s.warns for s in same.shifts)
+    darker = {k: v * np.float32(0.4) for k, v in data.reader.images.items()}  # type: ignore[attr-defined]
+    masks = data.reader.mask
+
+    class Darker(Held):
+        def mask(self, chip: Chip) -> NDArray[np.uint8]:
+            return masks(chip)
+
+    other = replace(data, reader=Darker(darker))
+    report, _ = evaluate(Same(PIXEL_CARD), other, EvaluateOptions(disturb=0, trained_on=data))
+    assert report.shifts[0].warns
+    assert "unlike training" in page(report)
+    matched, as_it_is = report.disturbed["matched to training"], report.disturbed["as it is"]
+    assert as_it_is == 0
+    assert matched == 1
 
 
 def test_disturbances_keep_shape_and_holes() -> None:

@@ -10,6 +10,7 @@ from html import escape
 from minetrace.assess.charts import chart
 from minetrace.assess.evaluation import Evaluation, Figure
 from minetrace.assess.histogram import Counts, along, reliability
+from minetrace.assess.shift import BandShift, verdict
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;
@@ -44,6 +45,7 @@ class Report:
         threshold: of the model.
         disturbed: figure by disturbance, the first of them undisturbed.
         disturbed_figure: its name.
+        shifts: each band beside those of training; empty if nobody said what it was.
         pictures: by heading.
         audit: fragment of HTML; empty if no split was audited.
         notes: what a reader must know.
@@ -59,6 +61,7 @@ class Report:
     threshold: float
     disturbed: Mapping[str, float] = field(default_factory=dict)
     disturbed_figure: str = ""
+    shifts: Sequence[BandShift] = ()
     pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
     audit: str = ""
     notes: Sequence[str] = ()
@@ -74,6 +77,8 @@ def page(report: Report) -> str:
     body += ["<h2>Along the threshold</h2>", f'<div class="charts">{_charts(report)}</div>']
     for heading, groups in report.groups.items():
         body += [f"<h2>{escape(heading)}</h2>", _groups(groups)]
+    if report.shifts:
+        body += ["<h2>Beside training</h2>", _shifts(report.shifts)]
     if report.disturbed:
         body += ["<h2>Sensitivity</h2>", _disturbed(report)]
     for heading, pictures in report.pictures.items():
@@ -128,6 +133,16 @@ def _charts(report: Report) -> str:
         + chart({"": (told["said"].tolist(), told["seen"].tolist())}, "score", "share of mines",
                 diagonal=True, points=True)
     )  # fmt: skip
+
+
+def _shifts(shifts: Sequence[BandShift]) -> str:
+    head = ("band", "mean, in spreads of training", "spread", "beyond 98 % of training", "")
+    rows = [head] + [
+        (s.band, f"{s.apart:+.2f}", f"{s.spread:.2f}", f"{s.strange:.1%}",
+         "unlike" if s.warns else "")
+        for s in shifts
+    ]  # fmt: skip
+    return f"<p>{escape(verdict(shifts))}</p>{_table(rows)}"
 
 
 def _disturbed(report: Report) -> str:

@@ -122,7 +122,7 @@ class ChipScorer:
                    for c in _starts(grown.shape[2], window, stride)]  # fmt: skip
         for row, col in corners:
             part = (slice(row, row + window), slice(col, col + window))
-            total[part] += self.scorer(grown[:, *part][None])[0, 0]
+            total[part] += _mine(self.scorer(grown[:, *part][None])[0], self.scorer.card)
             weight[part] += 1
         return total[:height, :width], weight[:height, :width], float("nan")
 
@@ -151,10 +151,16 @@ class ChipScorer:
                 call = np.zeros((1, len(values), card.call_px, card.call_px), np.float32)
                 part = values[:, top : top + card.call_px, left : left + card.call_px]
                 call[0, :, : part.shape[1], : part.shape[2]] = part
-                for (i, j), chance in np.ndenumerate(self.scorer(call)[0, 0]):
+                for (i, j), chance in np.ndenumerate(_mine(self.scorer(call)[0], card)):
                     row, col = top + i * card.stride, left + j * card.stride
                     if row + card.window <= height and col + card.window <= width:
                         yield row, col, float(chance)
+
+
+def _mine(probability: NDArray[np.float32], card: ModelCard) -> NDArray[np.float32]:
+    """(height, width): any of the classes, of (classes, height, width); a spread is no class."""
+    own = [i for i, name in enumerate(card.classes) if name != "spread"]
+    return np.asarray(np.minimum(probability[own].sum(axis=0), 1), np.float32)
 
 
 def _too_small(card: ModelCard, height: int, width: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from minetrace.assess.evaluation import (
 from minetrace.assess.evaluation_page import Picture, Report, page
 from minetrace.assess.histogram import count
 from minetrace.assess.objects import match
+from minetrace.assess.shift import BandShift, BandStatistics, Renormalised, compare
 from minetrace.chips.sheet import painted, png_of
 from minetrace.chips.splits import block_of
 from minetrace.core.data_set import IGNORE, Chip, DataSet
@@ -32,6 +33,7 @@ from minetrace.store.files import write_json, write_text
 from minetrace.vectors.components import Runs
 
 TOGETHER = 128  # chips that are scored at once
+LOOKED_AT = 300  # chips whose bands are compared
 SIZES = ((0.0, "no mine"), (1.0, "under 1 ha"), (5.0, "1 to 5 ha"), (25.0, "5 to 25 ha"),
          (np.inf, "25 ha and more"))  # fmt: skip
 GROUPS: dict[str, Callable[[ChipResult], str]] = {
@@ -51,6 +53,7 @@ class EvaluateOptions:
         disturb: at most so many chips are also scored disturbed; 0 for none.
         pictures: of the best, the worst and the typical, so many each.
         seed: of the bootstrap.
+        trained_on: chips that the model was trained on, to be compared with.
     """
 
     split: str = "test"
@@ -59,6 +62,7 @@ class EvaluateOptions:
     disturb: int = 200
     pictures: int = 5
     seed: int = 0
+    trained_on: DataSet | None = None
 
 
 def evaluate(
@@ -95,12 +99,14 @@ def evaluate(
     if not any(r.label is not None for r in results):
         raise DataSetError(f"{data.name}: nothing is known of these chips, all is ignore")
     evaluations, groups, counts = _figures(results, threshold, data, options, patch=patch)
-    disturbed, figure = _disturbed(ask, chosen, blocks, threshold, options, tell)
+    shifts, matched = _shift(chosen, options.trained_on)
+    changes = (*(DISTURBANCES if options.disturb else ()), *matched)
+    disturbed, figure = _disturbed(ask, chosen, blocks, threshold, options, tell, changes)
     report = Report(
         model=scorer.card.name, data=f"{data.name}, {options.split or 'all chips'}",
         facts=_facts(scorer, data, chosen, threshold, options), evaluations=evaluations,
         groups=groups, counts=counts, counted="chips" if patch else "pixels", threshold=threshold,
-        disturbed=disturbed, disturbed_figure=figure,
+        disturbed=disturbed, disturbed_figure=figure, shifts=shifts,
         pictures=_pictures(ask, chosen, results, threshold, options), audit=audit,
         notes=_notes(scorer, data),
     )  # fmt: skip
@@ -116,6 +122,7 @@ def write_report(folder: Path, report: Report) -> tuple[Path, Path]:
         "figures": {k: e.to_json() for k, e in report.evaluations.items()},
         "groups": {h: {k: e.to_json() for k, e in g.items()} for h, g in report.groups.items()},
         "disturbed": {report.disturbed_figure: dict(report.disturbed)},
+        "shift": [vars(shift) for shift in report.shifts],
     })  # fmt: skip
     return html, numbers
 
@@ -222,20 +229,42 @@ def size_class(hectares: float) -> str:
     return next(name for most, name in SIZES if hectares < most or hectares == most == 0)
 
 
+def _shift(
+    data: DataSet, trained_on: DataSet | None
+) -> tuple[list[BandShift], tuple[Renormalised, ...]]:
+    """How far the chips are from those of training, and what would bring them nearer."""
+    if trained_on is None:
+        return [], ()
+    at = trained_on.positions(data.bands)
+    there = trained_on.split("train") if "train" in trained_on.splits else trained_on
+    trained, _ = BandStatistics.of(data.bands, (
+        trained_on.read(chip)[0][at] for chip in _spread_out(there.chips)
+    ))  # fmt: skip
+    new, pixels = BandStatistics.of(
+        data.bands, (data.read(chip)[0] for chip in _spread_out(data.chips))
+    )
+    return compare(trained, new, pixels), (Renormalised(trained, new),)
+
+
+def _spread_out(chips: Sequence[Chip], most: int = LOOKED_AT) -> list[Chip]:
+    rows = np.unique(np.linspace(0, len(chips) - 1, min(len(chips), most)).astype(int))
+    return [chips[i] for i in rows]
+
+
 def _disturbed(
     ask: ChipScorer, data: DataSet, blocks: Sequence[str], threshold: float,
-    options: EvaluateOptions, tell: Reporter,
+    options: EvaluateOptions, tell: Reporter, changes: Sequence[Disturbance | Renormalised],
 ) -> tuple[dict[str, float], str]:  # fmt: skip
-    if not options.disturb:
+    if not changes:
         return {}, ""
-    rows = np.unique(np.linspace(0, len(data) - 1, min(len(data), options.disturb)).astype(int))
+    most = options.disturb or LOOKED_AT
+    rows = np.unique(np.linspace(0, len(data) - 1, min(len(data), most)).astype(int))
     some, own = data.where(data.chips[i] for i in rows), [blocks[i] for i in rows]
     patch = ask.scorer.card.output == "patch"
     figure = "ROC AUC" if patch else "IoU"
-    every: Iterable[Disturbance | None] = (None, *DISTURBANCES)
     found = {}
-    tell.start("disturbing", len(rows) * (len(DISTURBANCES) + 1), 0.0)
-    for change in every:
+    tell.start("disturbing", len(rows) * (len(changes) + 1), 0.0)
+    for change in (None, *changes):
         results = list(_results(ask, some, own, threshold, tell, change))
         e = patch_figures(results, threshold, draws=1) if patch else pixel_figures(results, draws=1)
         found[change.name if change else "as it is"] = e.figures[figure].value

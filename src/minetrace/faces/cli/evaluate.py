@@ -19,6 +19,9 @@ def command(
     threshold: float | None = typer.Option(None, help="A mine from here on.  [default: its own]"),
     block_km: float = typer.Option(20.0, help="Side of the squares that the bootstrap draws."),
     disturb: int = typer.Option(200, help="Chips to score shifted, dimmed and hazed; 0 for none."),
+    trained_on: Path | None = typer.Option(
+        None, help="Chips that it was trained on, read alike: are these like them?"
+    ),
     out: Path = typer.Option(Path("evaluation"), help="Where evaluation.html and .json go."),
     as_json: bool = typer.Option(False, "--json", help="Print the figures as JSON."),
     quiet: bool = typer.Option(False, help="No progress, only the figures."),
@@ -36,6 +39,7 @@ def command(
     import json
 
     from minetrace.assess.evaluation_page import said
+    from minetrace.assess.shift import verdict
     from minetrace.chips.audit import audit
     from minetrace.chips.audit_page import html
     from minetrace.faces.cli.progress import Bars
@@ -54,7 +58,10 @@ def command(
     opened = open_set(study)
     named = not Path(model).exists() and Path(model).name == model
     scorer = open_model(model if named else None, None if named else Path(model), opened.bands)
-    options = EvaluateOptions("" if split == "all" else split, block_km, threshold, disturb)
+    before = open_set(study.model_copy(update={"path": trained_on, "split": None})) if (
+        trained_on) else None  # fmt: skip
+    options = EvaluateOptions("" if split == "all" else split, block_km, threshold, disturb,
+                              trained_on=before)  # fmt: skip
     shown = html(audit(opened, contents=False)) if split != "all" else ""
     report, _ = evaluate(scorer, opened, options, audit=shown,
                          reporter=Silent() if quiet or as_json else Bars())  # fmt: skip
@@ -66,4 +73,6 @@ def command(
         typer.echo(f"{counted}: {evaluation.chips} chips in {evaluation.blocks} blocks")
         for name, figure in evaluation.figures.items():
             typer.echo(f"  {name:<18} {said(figure)}")
+    if report.shifts:
+        typer.echo(verdict(report.shifts))
     typer.echo(f"Look: {page}")
