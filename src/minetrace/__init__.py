@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from minetrace.faces.library.models import Model, load_model
     from minetrace.faces.library.panels import build_panel
     from minetrace.faces.library.runs import open_run, run
+    from minetrace.faces.library.samples import estimate
     from minetrace.flow.open_run import Run
     from minetrace.flow.study import Study
 
@@ -38,6 +39,7 @@ __all__ = [
     "UserError",
     "__version__",
     "build_panel",
+    "estimate",
     "load_model",
     "open_run",
     "run",
@@ -52,6 +54,7 @@ _HOMES = {
     "Study": "flow.study",
     "UserError": "errors",
     "build_panel": "faces.library.panels",
+    "estimate": "faces.library.samples",
     "load_model": "faces.library.models",
     "open_run": "faces.library.runs",
     "run": "faces.library.runs",

@@ -33,6 +33,7 @@ class ChipResult:
         hits: (tp, fp, fn, tn) pixels at the model's threshold.
         label: whether there is a mine in the chip; None if nobody knows.
         score: of the chip as a whole.
+        threshold: from which on the model calls it a mine.
         objects: its outlines at the model's threshold; None for a patch model.
     """
 
@@ -45,6 +46,7 @@ class ChipResult:
     hits: tuple[int, int, int, int]
     label: bool | None
     score: float
+    threshold: float
     objects: Objects | None = None
 
     @property
@@ -127,14 +129,14 @@ def pixel_figures(results: Sequence[ChipResult], *, draws: int = DRAWS, seed: in
     return Evaluation(len(results), len(set(blocks)), figures)
 
 
-def patch_figures(
-    results: Sequence[ChipResult], threshold: float, *, draws: int = DRAWS, seed: int = 0
-) -> Evaluation:
+def patch_figures(results: Sequence[ChipResult], *, draws: int = DRAWS, seed: int = 0) -> (
+    Evaluation
+):  # fmt: skip
     """Figures of whole chips, those whose label is known, drawn by block."""
     known = [r for r in results if r.label is not None and np.isfinite(r.score)]
     label = np.array([bool(r.label) for r in known], bool)
     score = np.array([r.score for r in known], float)
-    said = score >= threshold
+    said = score >= np.array([r.threshold for r in known], float)
     hits = np.column_stack(
         [label & said, ~label & said, label & ~said, ~label & ~said]
     ).astype(float)  # fmt: skip

@@ -31,12 +31,12 @@ class Answers:
     """Answers in the order of the design's points: 1 mine, 0 not, NaN for none.
 
     Attributes:
-        file: where they were read.
+        file: where they were read, if in a file.
         first: (n, periods) of the first interpreter.
         second: (n, periods) of the second, for points that were looked at twice.
     """
 
-    file: Path
+    file: Path | None
     first: NDArray[np.float64]
     second: NDArray[np.float64]
 

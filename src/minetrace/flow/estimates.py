@@ -23,11 +23,12 @@ from minetrace.assess.mining import (
 )
 from minetrace.assess.model_assisted import by_regression
 from minetrace.assess.resampling import bootstrap_error
-from minetrace.assess.stratified import Drawn
+from minetrace.assess.stratified import Drawn, spread_error
 from minetrace.assess.warnings import after
 from minetrace.flow.answers import Answers, read_answers
+from minetrace.flow.estimated import keep
 from minetrace.flow.report import versions
-from minetrace.flow.sample_design import Design
+from minetrace.flow.sample_design import ALONG, Design
 from minetrace.publish.area_page import area_page
 from minetrace.publish.tables import write_plain
 from minetrace.publish.words import ESTIMATED, INTERVAL
@@ -71,12 +72,13 @@ def estimate(
     """
     design = Design.read(folder)
     told = read_answers(design, answers)
-    facts = _facts(design, told, draws)
+    facts = tell(design, told, draws=draws)
     files = _write(design, facts) if write else ()
     return Estimates(facts, files)
 
 
-def _facts(design: Design, told: Answers, draws: int) -> dict[str, Any]:
+def tell(design: Design, told: Answers, *, draws: int = 1000) -> dict[str, Any]:
+    """All that a sample says, as ``estimates.json`` holds it."""
     strata = design.strata
     place = {name: i for i, name in enumerate(strata.names)}
     drawn = Drawn(strata, np.array([place[s] for s in design.column("stratum")], dtype=np.intp))
@@ -88,7 +90,7 @@ def _facts(design: Design, told: Answers, draws: int) -> dict[str, Any]:
         "frame_ha": design.facts["frame_ha"],
         "not_looked_ha": design.facts["not_looked_ha"],
         "points": len(drawn.stratum),
-        "answers_sha256": sha256(told.file),
+        "answers_sha256": None if told.file is None else sha256(told.file),
         "periods": [
             _period(design, told, drawn, number, draws) for number in range(len(design.periods))
         ],
@@ -125,6 +127,9 @@ def _period(design: Design, told: Answers, drawn: Drawn, number: int, draws: int
             "value": round(leaned.value * total, 6),
             "standard_error": round(leaned.standard_error * total, 6),
         },
+        "spread_standard_error_ha": round(
+            spread_error(here, y, design.column(ALONG)[known]) * total, 6
+        ),
         "bootstrap_standard_error_ha": round(bootstrap_error(here, y, draws=draws) * total, 6),
         "interpreters": _interpreters(told, number),
         "strata": _strata(here, y, mapped),
@@ -270,6 +275,8 @@ def _write(design: Design, facts: dict[str, Any]) -> tuple[Path, ...]:
     write_json(files[0], facts)
     write_plain(files[1], pd.DataFrame(list(_rows(facts))))
     write_text(files[2], area_page(facts, str(design.facts["run"]["name"])))
+    if design.run_folder is not None:
+        keep(design.run_folder, design.label, facts)
     return tuple(files)
 
 

@@ -20,6 +20,7 @@ from minetrace.store.files import read_json
 
 FORMAT = "minetrace-sample/1"
 DESIGN, TABLE, PACKAGE = "design.json", "sample.csv", "sample.gpkg"
+ALONG = "along"  # place of a point in its stratum along the curve that it was drawn from
 ANSWERS = ("mine", "not", "unsure")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from minetrace.flow.ground import Block, RunGround, open_ground
 from minetrace.flow.open_run import Run
 from minetrace.flow.report import versions
 from minetrace.flow.sample_design import (
+    ALONG,
     ANSWERS,
     DESIGN,
     FORMAT,
@@ -107,22 +108,37 @@ def draw(root: Path, request: SampleRequest, out: Path | None = None) -> Design:
             f"{folder}: already holds a sample, perhaps with answers; choose another --out"
         )
     ground = open_ground(RunFolder(root), run.panel(), labels)
+    facts, table = drawn_from(ground, ground.blocks(buffer_m=request.buffer_m), request)
+    facts["run"]["path"] = os.path.relpath(root.resolve(), folder.resolve())
+    _write(folder, facts, table)
+    return Design(folder, facts)
+
+
+def drawn_from(
+    ground: RunGround, blocks: Iterable[Block], request: SampleRequest
+) -> tuple[dict[str, Any], gpd.GeoDataFrame]:
+    """A design and its points, without writing anything.
+
+    Args:
+        blocks: all of the ground, in any order.
+
+    Raises:
+        NoImageryError: nothing was looked at.
+        StudyError: there are too few points for the strata, or far too many.
+    """
+    root = ground.folder.root
     card = read_json(root / "datacard.json")
     uncertain = request.uncertain if request.uncertain is not None else card["threshold"] / 2
-    counted = _Counted(len(labels))
-    for block in ground.blocks(buffer_m=request.buffer_m):
+    counted = _Counted(len(ground.labels))
+    for block in blocks:
         likely = np.logical_or.reduce([score >= uncertain for score in block.score])
         codes = stratify(block.wanted & block.looked, block.mapped, block.near, likely)
         counted.add(block, codes, request.seed)
     if not counted.units.any():
-        raise NoImageryError(f"{root}: no ground was looked at in {' and '.join(labels)}")
+        raise NoImageryError(f"{root}: no ground was looked at in {' and '.join(ground.labels)}")
     facts, table = _drawn(ground, counted, request, uncertain, str(card["extent"]))
-    facts["run"] = {
-        "name": run.study.name, "path": os.path.relpath(root.resolve(), folder.resolve()),
-        "panel_sha256": sha256(root / "panel.parquet"),
-    }  # fmt: skip
-    _write(folder, facts, table)
-    return Design(folder, facts)
+    panel = sha256(root / "panel.parquet")
+    return {**facts, "run": {"name": ground.study.name, "panel_sha256": panel}}, table
 
 
 def as_allocation(word: str) -> Allocation:
@@ -298,7 +314,7 @@ def _rows(
         "stratum": name, "probability": probability, "stands_for_ha": stands_for_ha,
     }  # fmt: skip
     scores = {f"score_{label}": part.facts[:, i] for i, label in enumerate(labels)}
-    return pd.DataFrame({**known, **scores})
+    return pd.DataFrame({**known, **scores, ALONG: np.arange(len(part))})
 
 
 def _by_territory(table: gpd.GeoDataFrame, request: SampleRequest) -> None:
@@ -324,7 +340,7 @@ def _mapped_ha(ground: RunGround, label: str, extent: str) -> float:
 
 def _known(table: gpd.GeoDataFrame, labels: tuple[str, ...]) -> dict[str, list[Any]]:
     """What an estimate needs of each point, whatever becomes of the table."""
-    columns = ["id", "stratum", *(f"score_{label}" for label in labels)]
+    columns = ["id", "stratum", ALONG, *(f"score_{label}" for label in labels)]
     if "territory" in table.columns:
         columns.append("territory")
     return {name: table[name].tolist() for name in columns}
@@ -332,7 +348,8 @@ def _known(table: gpd.GeoDataFrame, labels: tuple[str, ...]) -> dict[str, list[A
 
 def _write(folder: Path, facts: Mapping[str, Any], table: gpd.GeoDataFrame) -> None:
     plain = pd.DataFrame(table.drop(columns="geometry"))
-    plain = plain.drop(columns=[name for name in plain.columns if name.startswith("score_")])
+    hidden = [name for name in plain.columns if name.startswith("score_") or name == ALONG]
+    plain = plain.drop(columns=hidden)
     points = gpd.GeoDataFrame(plain, geometry=table.geometry, crs=table.crs)
     write_plain(folder / TABLE, plain)
     write_whole(folder / PACKAGE, lambda part: points.to_file(part, layer="sample", driver="GPKG"))

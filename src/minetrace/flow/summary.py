@@ -10,6 +10,7 @@ from typing import Any
 import geopandas as gpd
 
 from minetrace.core.footprints import Extent
+from minetrace.flow.estimated import estimated
 from minetrace.flow.plan import Job
 from minetrace.panel.summary import summary
 from minetrace.publish.words import INTERVAL
@@ -22,12 +23,17 @@ HECTARES: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
 
 @dataclass(frozen=True)
 class PeriodSummary:
-    """One period: sites and hectares (NaN if nothing was looked at), and how much was."""
+    """One period: sites and hectares (NaN if nothing was looked at), and how much was.
+
+    ``estimated`` is what a sample says of its mined hectares, if there was one: value,
+    standard_error, low, high, and the hectares that it holds for.
+    """
 
     label: str
     sites: int
     hectares: float
     looked_share: float
+    estimated: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Summary:
         kind = HECTARES[self.extent]
         return [
             {"period": p.label, "sites": p.sites, "looked_share": p.looked_share,
-             kind: p.hectares}
+             kind: p.hectares, "estimated": p.estimated}
             for p in self.periods
         ]  # fmt: skip
 
@@ -78,10 +84,14 @@ def summarise(
 ) -> Summary:
     """The numbers of a run, straight from its panel."""
     table = summary(panel, job.periods, looked=shares)
-    kind = HECTARES[job.extent]
+    kind, known = HECTARES[job.extent], estimated(job.run)
     periods = tuple(
         PeriodSummary(
-            row["period"], int(row["sites"]), float(row[kind]), float(row["looked_share"])
+            row["period"],
+            int(row["sites"]),
+            float(row[kind]),
+            float(row["looked_share"]),
+            known.get(row["period"]),
         )
         for row in table.to_dict("records")
     )

@@ -56,7 +56,7 @@ def _body(facts: Facts, title: str) -> Iterator[str]:
     yield "<h2>Hectares</h2>"
     yield _plot(facts["periods"])
     yield _table(
-        "Mined ground", ("Period", "Estimated", "95 % interval", "Standard error", "Mapped"),
+        "Mined ground", ("Period", "Estimated", "95 % interval", "Standard error", _mapped(facts)),
         [
             (row["period"], hectares(row["estimated_ha"]["value"]), _span(row["estimated_ha"]),
              hectares(row["estimated_ha"]["standard_error"]), hectares(row["mapped_ha"]))
@@ -72,6 +72,11 @@ def _body(facts: Facts, title: str) -> Iterator[str]:
     for row in facts["periods"]:
         yield from _period(row)
     yield from _method()
+
+
+def _mapped(facts: Facts) -> str:
+    """What the hectares of the map measure, which a footprint model's are not mined ground."""
+    return "Mapped" if facts["extent"] == "mined" else "Mapped footprints"
 
 
 def _change(change: Facts) -> Iterator[str]:
@@ -134,7 +139,8 @@ def _checks(row: Facts) -> Iterator[str]:
     yield (
         f"Leaning on the scores (regression estimator): {hectares(leaned['value'])} ha, standard "
         f"error {hectares(leaned['standard_error'])}. Bootstrap standard error: "
-        f"{hectares(row['bootstrap_standard_error_ha'])}."
+        f"{hectares(row['bootstrap_standard_error_ha'])}. By differences of neighbours, which "
+        f"counts in that points are spread: {hectares(row['spread_standard_error_ha'])}."
     )
     usual = row["estimated_ha"]
     yield (

@@ -19,7 +19,17 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.core.footprints import Extent, geodesic_hectares
 from minetrace.core.model import ModelCard
 from minetrace.core.period import Period
-from minetrace.publish.words import INTERVAL, count, degrees, hectares, km2, percent, several
+from minetrace.publish.words import (
+    ESTIMATED,
+    INTERVAL,
+    count,
+    degrees,
+    estimated,
+    hectares,
+    km2,
+    percent,
+    several,
+)
 from minetrace.store.files import write_json, write_text
 
 HECTARES: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
@@ -67,7 +77,8 @@ class DataCard:
         region: EPSG:4326.
         periods: in time order.
         rows: per period ``period``, ``sites``, ``looked_share`` and ``area_ha`` or
-            ``footprint_ha``, NaN where nothing was looked at.
+            ``footprint_ha``, NaN where nothing was looked at; ``estimated`` where a sample was
+            checked, with ``value``, ``standard_error``, ``low``, ``high`` and ``frame_ha``.
         sites: different sites over all periods.
         extent: what the hectares measure.
         sources: imagery that was read.
@@ -144,6 +155,7 @@ def facts(card: DataCard) -> dict[str, Any]:
                 "sites": int(row["sites"]),
                 kind: _finite(row[kind]),
                 "looked_share": _finite(row["looked_share"]),
+                "estimated_ha": dict(row["estimated"]) if row.get("estimated") else None,
             }
             for period, row in _paired(card)
         ],
@@ -212,9 +224,34 @@ def _figures(card: DataCard) -> Iterator[str]:
         yield f"| {period.label} | {days} | {sites} | {size} | {percent(row['looked_share'])} |"
     yield ""
     yield (
-        f"“{INTERVAL.capitalize()}” means: these hectares are counted from the map. How far "
-        "they may lie from the truth is not known, because no sample of places has been checked. "
-        + _KIND[card.extent]
+        f"“{INTERVAL.capitalize()}” means: these hectares are counted from the map, and how far "
+        f"they may lie from the truth is not known{_because(card)}. " + _KIND[card.extent]
+    )
+    yield from _estimates(card)
+
+
+def _because(card: DataCard) -> str:
+    told = [str(row["period"]) for row in card.rows if row.get("estimated")]
+    if told:
+        return f" from the map; for {several(told)} see below"
+    return ", because no sample of places has been checked"
+
+
+def _estimates(card: DataCard) -> Iterator[str]:
+    """What samples say, in a table of its own: mapped and estimated hectares never mix."""
+    rows = [(p, row["estimated"]) for p, row in _paired(card) if row.get("estimated")]
+    if not rows:
+        return
+    yield ""
+    yield f"| Period | Mined hectares, {ESTIMATED} | Ground that it holds for |"
+    yield "|---|--:|--:|"
+    for period, told in rows:
+        yield f"| {period.label} | {estimated(told)} | {hectares(told['frame_ha'])} ha |"
+    yield ""
+    yield (
+        "These do not depend on the map being right: people looked at points drawn at random. "
+        "Quote them, with their interval, rather than the mapped hectares. They hold for the "
+        "ground that was looked at, and say nothing of the rest."
     )
 
 

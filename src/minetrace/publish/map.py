@@ -45,7 +45,7 @@ from minetrace.publish.site_table import (
     number_or_none,
 )
 from minetrace.publish.tiles import LAST_ZOOM, OUTLINE_ZOOM, dot_marks, tiles_hash, write_tiles
-from minetrace.publish.words import INTERVAL
+from minetrace.publish.words import ESTIMATED, INTERVAL, estimated
 
 __all__ = [
     "EMBED_VERTICES",
@@ -179,6 +179,7 @@ def _periods(
                 "kind": kind,
                 "hectares": hectares,
                 "looked": number_or_none(row.get("looked_share")),
+                "estimated": _estimated(row.get("estimated")),
                 "cohorts": _cohorts(sites.cohorts(i, kind), hectares),
                 "leaders": leaders,
                 "listed": listed,
@@ -188,6 +189,11 @@ def _periods(
             }
         )
     return shown
+
+
+def _estimated(told: Mapping[str, Any] | None) -> str | None:
+    """What a sample says of a period, in words."""
+    return None if told is None else f"{estimated(told)} ha {ESTIMATED}"
 
 
 def _cohorts(parts: list[float], hectares: float | None) -> list[float] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 INTERVAL = "mapped, no interval"  # what stands behind hectares until a sample gives an interval
 ESTIMATED = "estimated from a sample, 95 % interval"  # and what stands behind those that it gave
@@ -14,6 +15,15 @@ def hectares(value: float | None) -> str:
         return "–"
     digits = 0 if value == 0 or value >= 100 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f}"
+
+
+def estimated(told: Mapping[str, Any]) -> str:
+    """What a sample says, such as ``18.2 (13.0 to 33.6)``, in hectares.
+
+    Args:
+        told: ``value``, ``low`` and ``high``.
+    """
+    return f"{hectares(told['value'])} ({hectares(told['low'])} to {hectares(told['high'])})"
 
 
 def km2(value_ha: float) -> str:

@@ -14,6 +14,7 @@ from minetrace.faces.cli import (
     chips,
     compare,
     demo,
+    estimate,
     evaluate,
     init,
     models,
@@ -21,6 +22,7 @@ from minetrace.faces.cli import (
     plan,
     plot,
     run,
+    sample,
     sources,
     status,
     tally,
@@ -54,6 +56,8 @@ First steps:
   minetrace panel FILES       anybody's outlines of mines, followed through time
   minetrace tally PANEL       hectares by country, or by any territory
   minetrace compare OLD NEW   what a release changed
+  minetrace sample runs/NAME  points to check the map at
+  minetrace estimate SAMPLE   hectares with an interval, from what people saw there
 
 Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
 130 stopped by you.
@@ -93,6 +97,8 @@ for command in (
     audit,
     train,
     evaluate,
+    sample,
+    estimate,
 ):
     app.command(command.__name__.rpartition(".")[2])(command.command)
 app.add_typer(models.app, name="models")

@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 
 from minetrace.flow.summary import INTERVAL, Summary
+from minetrace.publish.words import ESTIMATED, estimated
 
 
 class Bars:
@@ -117,6 +118,9 @@ def show(
         rows = [(*row, f"{truth[row[0]]:,.1f}") for row in rows]
     table(f"{summary.name}: {summary.sites} sites", heads, rows)
     typer.echo(f"Geodesic hectares of {kind} ground: {INTERVAL}; model {summary.model}.")
+    for period in summary.periods:
+        if period.estimated:
+            typer.echo(f"{period.label}: {estimated(period.estimated)} ha {ESTIMATED}.")
     if summary.failed:
         tiles = {(key.period, key.tile) for key, _ in summary.failed}
         typer.echo(f"{len(tiles)} tiles failed and count as not looked at.")

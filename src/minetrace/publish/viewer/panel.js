@@ -50,6 +50,7 @@
               ? " Next to no clear image of the region in this period. Mines may be there."
               : " No clear image of the region in this period. Mines may be there.")
         : el("p", { class: "figure" }, figure(period.hectares, period.kind, data.qualifier)),
+      period.estimated ? el("p", { class: "estimated" }, period.estimated) : "",
       el("p", { class: "muted" },
         blind ? "" : app.count(period.sites, "site", "sites") + " · ", lookedWords(period)),
     );
@@ -224,7 +225,11 @@
     const ground = kinds.includes("footprint")
       ? "Outlines are footprints: windows in which mining was seen, larger than the mined ground itself."
       : "Outlines show mined ground as it was mapped from satellite images.";
-    return `${ground} Hectares are “${data.qualifier}”: how far they may be off is not known yet.`;
+    const checked = data.periods.filter((p) => p.estimated).map((p) => p.label).join(", ");
+    const known = checked
+      ? `A sample was checked for ${checked}: its hectares are told beside them, with an interval.`
+      : "How far they may be off is not known yet.";
+    return `${ground} Hectares of the map are “${data.qualifier}”. ${known}`;
   }
 
   /** What a period says, in a sentence that can be read out. */
@@ -232,6 +237,7 @@
     const period = data.periods[at];
     if (isBlind(period)) return `${period.label}: not looked. Mines may be there.`;
     return `${period.label}: ${spoken(period.hectares, period.kind, data.qualifier)}; `
+      + (period.estimated ? `${period.estimated}; ` : "")
       + `${app.count(period.sites, "site", "sites")}; ${lookedWords(period)}`;
   };
 

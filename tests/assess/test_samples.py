@@ -1,0 +1,280 @@
+"""From a run to points, from answers to hectares, on the made-up country."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+import minetrace as mt
+from minetrace.assess.stratified import Drawn, mean
+from minetrace.core.footprints import geodesic_hectares
+from minetrace.errors import (
+    LabelError,
+    MissingFileError,
+    OutlineError,
+    PeriodError,
+    RunError,
+    StudyError,
+)
+from minetrace.flow.answers import Answers
+from minetrace.flow.estimates import estimate, tell
+from minetrace.flow.ground import Block, open_ground
+from minetrace.flow.sample_design import Design, SampleRequest
+from minetrace.flow.sampling import as_hectares, as_shares, draw, drawn_from
+from minetrace.flow.steps import run
+from minetrace.flow.study import Study
+from minetrace.store.run_folder import RunFolder
+from minetrace.testing.interpreter import answer, mined_at
+from minetrace.testing.world import World, world_study
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A country and a run over two of its years."""
+
+    world: World
+    run: Path
+
+
+@pytest.fixture(scope="module")
+def mapped(world: World, tmp_path_factory: pytest.TempPathFactory) -> Mapped:
+    study = Study.of({**world_study(world, name="sampled"), "periods": [2019, 2021]})
+    return Mapped(world, run(study, tmp_path_factory.mktemp("sampled") / "run").out)
+
+
+ASKED = SampleRequest(("2021",), 400)
+
+
+def places(folder: Path) -> set[tuple[str, int, int, str]]:
+    table = pd.read_csv(folder / "sample.csv")
+    return set(zip(table["crs"], table["row"], table["col"], table["stratum"], strict=True))
+
+
+def test_the_strata_are_the_ground_that_was_looked_at(mapped: Mapped, tmp_path: Path) -> None:
+    facts = draw(mapped.run, ASKED, tmp_path / "s").facts
+    region = gpd.read_file(mapped.world.region).geometry.to_numpy()
+    whole = geodesic_hectares(region, "EPSG:4326").sum()
+    assert facts["frame_ha"] + facts["not_looked_ha"] == pytest.approx(whole, rel=2e-3)
+    assert sum(row["area_ha"] for row in facts["strata"]) == pytest.approx(facts["frame_ha"])
+    mine = next(row for row in facts["strata"] if row["name"] == "mine")
+    on_looked = facts["mapped_ha"]["2021"] - facts["mapped_not_looked_ha"]
+    assert mine["area_ha"] == pytest.approx(on_looked, rel=0.02)
+    assert sum(row["n"] for row in facts["strata"]) == 400
+    card = json.loads((mapped.run / "datacard.json").read_text())
+    looked = next(r["looked_share"] for r in card["periods"] if r["period"] == "2021")
+    assert facts["frame_ha"] / (facts["frame_ha"] + facts["not_looked_ha"]) == pytest.approx(
+        looked, abs=1e-3
+    )
+
+
+def test_points_do_not_depend_on_the_cut_and_follow_the_seed(
+    mapped: Mapped, tmp_path: Path
+) -> None:
+    asked = {**world_study(mapped.world, name="sampled"), "periods": [2021]}
+    other = run(Study.of({**asked, "grid": {"tile": 100}}), tmp_path / "run").out
+    draw(mapped.run, ASKED, tmp_path / "one")
+    draw(other, ASKED, tmp_path / "cut")
+    draw(mapped.run, replace(ASKED, seed=2), tmp_path / "two")
+    assert (tmp_path / "one" / "sample.csv").read_text() == (
+        tmp_path / "cut" / "sample.csv"
+    ).read_text()
+    assert places(tmp_path / "one") == places(tmp_path / "cut")
+    assert len(places(tmp_path / "one") & places(tmp_path / "two")) < 100
+
+
+def test_a_point_lies_where_its_stratum_is(mapped: Mapped, tmp_path: Path) -> None:
+    draw(mapped.run, ASKED, tmp_path / "s")
+    points = gpd.read_file(tmp_path / "s" / "sample.gpkg")
+    panel = mt.open_run(mapped.run).panel()
+    mines = shapely.union_all(panel[panel["period"] == "2021"].geometry.dropna().to_numpy())
+    inside = shapely.within(points.geometry.to_numpy(), mines)
+    assert (inside == (points["stratum"] == "mine").to_numpy()).mean() > 0.99  # but for edges
+    region = gpd.read_file(mapped.world.region).geometry.iloc[0]
+    assert points.within(region).all()
+    assert points["id"].is_monotonic_increasing
+    assert points["stratum"].ne(points["stratum"].shift()).sum() > 50  # well mixed
+    assert points.groupby("stratum")["stands_for_ha"].sum().sum() == pytest.approx(
+        Design.read(tmp_path / "s").facts["frame_ha"]
+    )
+
+
+def test_a_hundred_samples_of_the_country_hold_its_truth(mapped: Mapped, tmp_path: Path) -> None:
+    """Estimates centre on the truth, their errors are told rightly, intervals hold it."""
+    panel = mt.open_run(mapped.run).panel()
+    ground = open_ground(RunFolder(mapped.run), panel, ["2021"])
+    blocks = list(ground.blocks(buffer_m=ASKED.buffer_m))
+    truth = truth_ha(mapped, blocks, "2021")
+    rows = []
+    for seed in range(100):
+        facts, table = drawn_from(ground, blocks, replace(ASKED, seed=seed))
+        lon, lat = table["lon"].to_numpy(), table["lat"].to_numpy()
+        told = mined_at(mapped.world, lon, lat, "2021").astype(float)[:, None]
+        facts["run"]["path"] = ""
+        design = Design(tmp_path, facts)
+        rows.append(tell(design, Answers(None, told, told * np.nan), draws=2)["periods"][0])
+    found = pd.DataFrame([row["estimated_ha"] for row in rows])
+    spread = found["value"].std()
+    assert found["value"].mean() == pytest.approx(truth, abs=3 * spread / 10)
+    told = np.sqrt((found["standard_error"] ** 2).mean())
+    nearer = np.sqrt(np.mean([row["spread_standard_error_ha"] ** 2 for row in rows]))
+    assert spread / 1.1 < nearer < told  # points are spread: errors are told too large, not small
+    assert ((found["low"] <= truth) & (truth <= found["high"])).sum() >= 93
+
+
+def truth_ha(mapped: Mapped, blocks: list[Block], year: str) -> float:
+    """Truly mined hectares of the ground that was looked at: every pixel of it asked."""
+    total = 0.0
+    for block in blocks:
+        rows, cols = np.nonzero(block.wanted & block.looked)
+        side, grid = block.grid.resolution_m, block.grid
+        x = (cols + block.rect.col + 0.5) * side - grid.offset_m
+        y = grid.offset_m - (rows + block.rect.row + 0.5) * side
+        points = gpd.GeoSeries(gpd.points_from_xy(x, y), crs=grid.crs).to_crs(4326)
+        mined = mined_at(mapped.world, points.x.to_numpy(), points.y.to_numpy(), year)
+        total += float(mined.sum()) * block.pixel_ha
+    return total
+
+
+def test_change_between_two_periods(mapped: Mapped, tmp_path: Path) -> None:
+    draw(mapped.run, SampleRequest(("2021", "2019"), 900, allocation="neyman"), tmp_path / "s")
+    answer(tmp_path / "s", mapped.world)
+    facts = mt.estimate(tmp_path / "s").facts
+    before, now = (row["estimated_ha"]["value"] for row in facts["periods"])
+    change = facts["change"]
+    assert (change["from"], change["to"]) == ("2019", "2021")
+    assert change["net_ha"]["value"] == pytest.approx(now - before, abs=1e-5)
+    gained, lost = change["gained_ha"]["value"], change["lost_ha"]["value"]
+    assert gained - lost == pytest.approx(change["net_ha"]["value"], abs=1e-5)
+    apart = np.hypot(*(row["estimated_ha"]["standard_error"] for row in facts["periods"]))
+    assert change["net_ha"]["standard_error"] < apart  # what pairs are for
+    assert change["net_ha"]["low"] <= change["net_ha"]["value"] <= change["net_ha"]["high"]
+
+
+def test_two_interpreters_missing_answers_and_territories(mapped: Mapped, tmp_path: Path) -> None:
+    west, south, east, north = gpd.read_file(mapped.world.region).total_bounds
+    middle = (west + east) / 2
+    halves = [shapely.box(west, south, middle, north), shapely.box(middle, south, east, north)]
+    gpd.GeoDataFrame({"code": ["w", "e"]}, geometry=halves, crs=4326).to_file(tmp_path / "t.gpkg")
+    asked = replace(ASKED, territories=tmp_path / "t.gpkg", territory_id="code")
+    folder = draw(mapped.run, asked, tmp_path / "s").folder
+    answer(folder, mapped.world, unsure=0.1)
+    table = pd.read_csv(folder / "sample.csv", dtype=str, keep_default_na=False)
+    told = table["answer_2021"].isin(["mine", "not"])
+    table.loc[told, "second_2021"] = table.loc[told, "answer_2021"]
+    flipped = table.index[told][:7]
+    swap = {"mine": "not", "not": "mine"}
+    table.loc[flipped, "second_2021"] = table.loc[flipped, "answer_2021"].map(swap)
+    table.iloc[::-1].to_csv(folder / "sample.csv", index=False)  # a spreadsheet sorted it
+    facts = estimate(folder).facts
+    row = facts["periods"][0]
+    assert row["without_answer"] == (~told).sum()
+    assert row["if_all_unanswered_are_ha"]["not"] < row["estimated_ha"]["value"]
+    assert row["if_all_unanswered_are_ha"]["mine"] > row["estimated_ha"]["value"]
+    assert any("no answer" in warning for warning in facts["warnings"])
+    assert row["interpreters"]["both"] == told.sum()
+    assert row["interpreters"]["agreed"] == pytest.approx(1 - 7 / told.sum(), abs=1e-6)
+    parts = [part["estimated_ha"]["value"] for part in row["territories"]]
+    assert sum(parts) == pytest.approx(row["estimated_ha"]["value"], rel=1e-6)
+    shown = (folder / "estimates.html").read_text()
+    assert "Two people answered" in shown
+    assert "Territories" in shown
+    assert "<script" not in shown
+    found = pd.read_csv(folder / "estimates.csv")
+    assert set(found["mapped_is"].dropna()) == {"mapped, no interval"}
+
+
+def test_a_run_shows_estimated_beside_mapped_until_its_map_changes(
+    mapped: Mapped, tmp_path: Path
+) -> None:
+    asked = {**world_study(mapped.world, name="shown"), "periods": [2021]}
+    out = run(Study.of(asked), tmp_path / "run").out
+    folder = draw(out, ASKED).folder
+    assert folder == out / "samples" / "2021"
+    answer(folder, mapped.world)
+    told = estimate(folder).facts["periods"][0]["estimated_ha"]
+    assert "estimated" not in (out / "datacard.md").read_text()
+    summary = run(Study.of(asked), out)
+    assert summary.periods[0].estimated is not None
+    assert summary.periods[0].estimated["value"] == told["value"]
+    card = (out / "datacard.md").read_text()
+    assert "mapped, no interval" in card
+    assert "estimated from a sample, 95 % interval" in card
+    facts = json.loads((out / "datacard.json").read_text())
+    assert facts["periods"][0]["estimated_ha"]["low"] == told["low"]
+    assert "estimated from a sample" in (out / "map" / "data.js").read_text()
+    run(Study.of({**asked, "vectors": {"min_ha": 2.0}}), out)
+    assert "estimated" not in (out / "datacard.md").read_text()
+    assert any("made anew" in w for w in estimate(folder, write=False).facts["warnings"])
+
+
+def test_what_cannot_be_drawn(mapped: Mapped, tmp_path: Path) -> None:
+    out = tmp_path / "s"
+    with pytest.raises(PeriodError, match="2019, 2021"):
+        draw(mapped.run, SampleRequest(("2018",), 100), out)
+    with pytest.raises(StudyError, match="standard-error"):
+        draw(mapped.run, SampleRequest(("2021",)), out)
+    with pytest.raises(StudyError, match="too few"):
+        draw(mapped.run, SampleRequest(("2021",), 3), out)
+    with pytest.raises(StudyError, match="gained"):
+        draw(mapped.run, replace(ASKED, expected={"mines": 0.5}), out)
+    gpd.read_file(mapped.world.region).to_file(tmp_path / "t.gpkg")
+    asked = replace(ASKED, territories=tmp_path / "t.gpkg", territory_id="code")
+    with pytest.raises(OutlineError, match="code"):
+        draw(mapped.run, asked, out)
+    assert as_hectares("20ha") == as_hectares("0.2 km2") == 20
+    with pytest.raises(StudyError, match="20ha"):
+        as_hectares("twenty")
+    assert as_shares(["rest=0.001"]) == {"rest": 0.001}
+    with pytest.raises(StudyError, match=r"rest=0\.001"):
+        as_shares(["rest"])
+    draw(mapped.run, ASKED, out)
+    with pytest.raises(RunError, match="--out"):
+        draw(mapped.run, ASKED, out)
+
+
+def test_what_cannot_be_estimated(mapped: Mapped, tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="minetrace sample"):
+        estimate(tmp_path)
+    folder = draw(mapped.run, ASKED, tmp_path / "s").folder
+    with pytest.raises(LabelError, match="answer_2021"):
+        estimate(folder)
+    answer(folder, mapped.world)
+    whole = pd.read_csv(folder / "sample.csv", dtype=str, keep_default_na=False)
+
+    def told(table: pd.DataFrame, match: str) -> None:
+        table.to_csv(tmp_path / "a.csv", index=False)
+        with pytest.raises(LabelError, match=match):
+            estimate(folder, answers=tmp_path / "a.csv")
+
+    told(whole.assign(answer_2021="perhaps"), "perhaps")
+    told(pd.concat([whole, whole.iloc[:1]]), "twice")
+    told(whole.assign(id=whole["id"] + "x"), "not one of")
+    told(whole.drop(columns="answer_2021"), "answer_2021")
+    told(whole[whole["stratum"] != "rest"], "rest")
+    package = gpd.read_file(folder / "sample.gpkg")
+    package["answer_2021"] = "mine"
+    package.to_file(folder / "sample.gpkg", layer="sample")
+    with pytest.raises(LabelError, match="--answers"):
+        estimate(folder)
+    chosen = estimate(folder, answers=folder / "sample.gpkg", write=False)
+    assert chosen.facts["periods"][0]["estimated_ha"]["value"] == pytest.approx(
+        chosen.facts["frame_ha"], rel=1e-6
+    )
+
+
+def test_the_frame_weighs_as_the_design_says(mapped: Mapped, tmp_path: Path) -> None:
+    design = draw(mapped.run, ASKED, tmp_path / "s")
+    place = {name: i for i, name in enumerate(design.strata.names)}
+    drawn = Drawn(design.strata, np.array([place[s] for s in design.column("stratum")]))
+    assert mean(drawn, np.ones(400)).value == pytest.approx(1)
+    table = pd.read_csv(design.folder / "sample.csv")
+    units = {row["name"]: row["units"] for row in design.facts["strata"]}
+    rows = table.groupby("stratum")["probability"]
+    assert all(rows.first()[n] == pytest.approx(rows.size()[n] / units[n], rel=1e-6) for n in units)
