@@ -76,7 +76,7 @@ def result(block: str, hits: tuple[int, int, int, int], score: float = 0.5) -> C
     label = np.repeat([True, False, True, False], hits)
     chance = np.repeat([0.9, 0.9, 0.1, 0.1], hits)
     return ChipResult(block + str(hits), "", "", "", block, count(label, chance), hits,
-                      hits[0] + hits[2] > 0, score)  # fmt: skip
+                      hits[0] + hits[2] > 0, score, 0.5)  # fmt: skip
 
 
 def test_alike_neighbours_widen_the_interval_by_block() -> None:
@@ -99,8 +99,8 @@ def test_chips_without_a_mine_have_no_iou() -> None:
 def test_chips_of_unknown_label_are_not_judged() -> None:
     results = [result("a", (5, 0, 0, 5), 0.9), result("b", (0, 0, 0, 9), 0.2)]
     unknown = replace(results[1], label=None, score=0.99)
-    assert patch_figures([*results, unknown], 0.5).chips == 2
-    assert patch_figures([*results, unknown], 0.5).figures["specificity"].value == 1
+    assert patch_figures([*results, unknown]).chips == 2
+    assert patch_figures([*results, unknown]).figures["specificity"].value == 1
 
 
 @dataclass(frozen=True)

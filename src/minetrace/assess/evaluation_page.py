@@ -46,6 +46,7 @@ class Report:
         disturbed: figure by disturbance, the first of them undisturbed.
         disturbed_figure: its name.
         shifts: each band beside those of training; empty if nobody said what it was.
+        matrix: figure by model (row) and by region that it was judged on (column).
         pictures: by heading.
         audit: fragment of HTML; empty if no split was audited.
         notes: what a reader must know.
@@ -62,6 +63,7 @@ class Report:
     disturbed: Mapping[str, float] = field(default_factory=dict)
     disturbed_figure: str = ""
     shifts: Sequence[BandShift] = ()
+    matrix: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     pictures: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
     audit: str = ""
     notes: Sequence[str] = ()
@@ -77,6 +79,8 @@ def page(report: Report) -> str:
     body += ["<h2>Along the threshold</h2>", f'<div class="charts">{_charts(report)}</div>']
     for heading, groups in report.groups.items():
         body += [f"<h2>{escape(heading)}</h2>", _groups(groups)]
+    if report.matrix:
+        body += ["<h2>Regions left out</h2>", _matrix(report)]
     if report.shifts:
         body += ["<h2>Beside training</h2>", _shifts(report.shifts)]
     if report.disturbed:
@@ -133,6 +137,19 @@ def _charts(report: Report) -> str:
         + chart({"": (told["said"].tolist(), told["seen"].tolist())}, "score", "share of mines",
                 diagonal=True, points=True)
     )  # fmt: skip
+
+
+def _matrix(report: Report) -> str:
+    columns = list(next(iter(report.matrix.values())))
+    rows = [("trained without", *columns)] + [
+        (name, *(("none" if v != v else f"{v:.3f}") + (" *" if column == name else "")
+                 for column, v in cells.items()))
+        for name, cells in report.matrix.items()
+    ]  # fmt: skip
+    figure = "ROC AUC" if report.counted == "chips" else "IoU"
+    return (f"<p>{figure} on the chips of each region, by the region that training left out. "
+            "What bears * was never seen; the rest was trained or validated on.</p>"
+            f'<div class="wide">{_table(rows)}</div>')  # fmt: skip
 
 
 def _shifts(shifts: Sequence[BandShift]) -> str:

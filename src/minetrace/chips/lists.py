@@ -96,12 +96,14 @@ def with_lists(data: DataSet, paths: Sequence[Path]) -> DataSet:
         DataSetError: a list names chips that are not there, or fits two chips.
     """
     by_key: dict[str, list[Chip]] = {}
+    own = {chip.name: chip for chip in data.chips}
     for chip in data.chips:
         by_key.setdefault(list_key(chip.name), []).append(chip)
     wanted: dict[str, str] = {}
     for path in paths:
         for name, split in read_list(path).items():
-            wanted[_one(by_key, name, path).name] = split
+            chip = own.get(name) or _one(by_key, name, path)
+            wanted[chip.name] = split
     return data.where(replace(chip, split=wanted.get(chip.name, "")) for chip in data.chips)
 
 

@@ -64,7 +64,7 @@ def divide(data: DataSet, rule: SplitRule) -> DataSet:
     keys = _keys(data, rule)
     made = makers[rule.kind](data, rule)
     chips = [replace(chip, split=made[key]) for chip, key in zip(data.chips, keys, strict=True)]
-    return data.where(_buffered(chips, rule.buffer_km) if rule.buffer_km else chips)
+    return data.where(buffered(chips, rule.buffer_km) if rule.buffer_km else chips)
 
 
 def _keys(data: DataSet, rule: SplitRule) -> list[Hashable]:
@@ -101,17 +101,17 @@ def block_of(chips: Sequence[Chip], block_km: float) -> list[tuple[int, int]]:
 
 
 def _random(data: DataSet, rule: SplitRule) -> dict[Hashable, str]:
-    return _deal([_unit(chip) for chip in data.chips], rule)
+    return deal([_unit(chip) for chip in data.chips], rule)
 
 
 def _by_source(data: DataSet, rule: SplitRule) -> dict[Hashable, str]:
     if any(not chip.source for chip in data.chips):
         raise DataSetError(f"{data.name}: has chips without a source; use another split")
-    return _deal([chip.source for chip in data.chips], rule)
+    return deal([chip.source for chip in data.chips], rule)
 
 
 def _blocks(data: DataSet, rule: SplitRule) -> dict[Hashable, str]:
-    return _deal(list(block_of(data.chips, rule.block_km)), rule)
+    return deal(list(block_of(data.chips, rule.block_km)), rule)
 
 
 def _stratified(data: DataSet, rule: SplitRule) -> dict[Hashable, str]:
@@ -125,7 +125,7 @@ def _stratified(data: DataSet, rule: SplitRule) -> dict[Hashable, str]:
     made: dict[Hashable, str] = {}
     for stratum in sorted(strata, key=str):
         members = [unit for units in strata[stratum].values() for unit in units]
-        made |= _deal(members, rule, few=True)
+        made |= deal(members, rule, few=True)
     return made
 
 
@@ -152,12 +152,12 @@ def _regions(data: DataSet, rule: SplitRule) -> dict[Hashable, str]:
     home = {name: split for split, names in rule.regions.items() for name in names}
     free = {s: share for s, share in rule.shares.items() if s not in rule.regions} or {"train": 1.0}
     rest = [_unit(c) for c in data.chips if c.region not in home]
-    made = _deal(rest, replace(rule, shares=free)) if rest else {}
+    made = deal(rest, replace(rule, shares=free)) if rest else {}
     placed: dict[Hashable, str] = {_unit(c): home[c.region] for c in data.chips if c.region in home}
     return made | placed
 
 
-def _deal(members: Iterable[Hashable], rule: SplitRule, *, few: bool = False) -> dict[
+def deal(members: Iterable[Hashable], rule: SplitRule, *, few: bool = False) -> dict[
     Hashable, str
 ]:  # fmt: skip
     """Deal whole groups out so that every split comes near its share of the chips.
@@ -194,7 +194,7 @@ def _draw(seed: int, group: Hashable) -> str:
     return hashlib.sha256(f"{seed}|{group}".encode()).hexdigest()
 
 
-def _buffered(chips: list[Chip], buffer_km: float) -> list[Chip]:
+def buffered(chips: list[Chip], buffer_km: float) -> list[Chip]:
     """Leave out what lies too near to a split that is tested on."""
     out = list(chips)
     for split, guarded in (("val", ("test",)), ("train", ("val", "test"))):

@@ -91,14 +91,12 @@ def evaluate(
         )
     ask = ChipScorer.over(scorer, data.bands)
     threshold = options.threshold or scorer.card.threshold
-    blocks = _blocks(chosen.chips, options.block_km)
-    tell.start("scoring", len(chosen), 0.0)
-    results = list(_results(ask, chosen, blocks, threshold, tell))
-    tell.finish()
+    blocks = blocks_of(chosen.chips, options.block_km)
+    results = judge(ask, chosen, blocks, threshold, tell)
     patch = scorer.card.output == "patch"
     if not any(r.label is not None for r in results):
         raise DataSetError(f"{data.name}: nothing is known of these chips, all is ignore")
-    evaluations, groups, counts = _figures(results, threshold, data, options, patch=patch)
+    evaluations, groups, counts = figures_of(results, data, options.seed, patch=patch)
     shifts, matched = _shift(chosen, options.trained_on)
     changes = (*(DISTURBANCES if options.disturb else ()), *matched)
     disturbed, figure = _disturbed(ask, chosen, blocks, threshold, options, tell, changes)
@@ -113,6 +111,16 @@ def evaluate(
     return report, results
 
 
+def judge(
+    ask: ChipScorer, data: DataSet, blocks: Sequence[str], threshold: float, tell: Reporter
+) -> list[ChipResult]:
+    """What a model makes of every chip of a set."""
+    tell.start("scoring", len(data), 0.0)
+    results = list(_results(ask, data, blocks, threshold, tell))
+    tell.finish()
+    return results
+
+
 def write_report(folder: Path, report: Report) -> tuple[Path, Path]:
     """``evaluation.html`` and ``evaluation.json``."""
     html, numbers = folder / "evaluation.html", folder / "evaluation.json"
@@ -123,11 +131,12 @@ def write_report(folder: Path, report: Report) -> tuple[Path, Path]:
         "groups": {h: {k: e.to_json() for k, e in g.items()} for h, g in report.groups.items()},
         "disturbed": {report.disturbed_figure: dict(report.disturbed)},
         "shift": [vars(shift) for shift in report.shifts],
+        "matrix": {row: dict(cells) for row, cells in report.matrix.items()},
     })  # fmt: skip
     return html, numbers
 
 
-def _blocks(chips: Sequence[Chip], block_km: float) -> list[str]:
+def blocks_of(chips: Sequence[Chip], block_km: float) -> list[str]:
     """What the bootstrap draws whole: squares on the ground, else places, else sources."""
     if all(chip.bounds is not None and chip.crs for chip in chips):
         return [f"{x}/{y}" for x, y in block_of(chips, block_km)]
@@ -167,7 +176,7 @@ def _result(
         name=chip.name, region=chip.region, source=chip.source, period=chip.period, block=block,
         counts=count(mine, chance[known]), hits=(int(hits[0]), int(hits[1]), int(hits[2]),
                                                  int(hits[3])),
-        label=label, score=score, objects=objects,
+        label=label, score=score, threshold=threshold, objects=objects,
     )  # fmt: skip
 
 
@@ -191,20 +200,21 @@ def numbered(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     return out
 
 
-def _figures(
-    results: list[ChipResult], threshold: float, data: DataSet, options: EvaluateOptions, *,
-    patch: bool,
+def figures_of(
+    results: Sequence[ChipResult], data: DataSet, seed: int, *, patch: bool,
 ) -> tuple[dict[str, Evaluation], dict[str, dict[str, Evaluation]], NDArray[np.int64]]:  # fmt: skip
+    """Figures by what was counted and by group, and counts by score for the charts."""
+
     def of_chips(some: Sequence[ChipResult]) -> Evaluation:
-        return patch_figures(some, threshold, seed=options.seed)
+        return patch_figures(some, seed=seed)
 
     def of_pixels(some: Sequence[ChipResult]) -> Evaluation:
-        return pixel_figures(some, seed=options.seed)
+        return pixel_figures(some, seed=seed)
 
     figures: dict[str, Evaluation] = {}
     if not patch:
         figures["pixels"] = of_pixels(results)
-        figures["outlines"] = object_figures(results, seed=options.seed)
+        figures["outlines"] = object_figures(results, seed=seed)
     figures["chips"] = of_chips(results)
     each = of_chips if patch else of_pixels
     groups = {}
@@ -266,7 +276,7 @@ def _disturbed(
     tell.start("disturbing", len(rows) * (len(changes) + 1), 0.0)
     for change in (None, *changes):
         results = list(_results(ask, some, own, threshold, tell, change))
-        e = patch_figures(results, threshold, draws=1) if patch else pixel_figures(results, draws=1)
+        e = patch_figures(results, draws=1) if patch else pixel_figures(results, draws=1)
         found[change.name if change else "as it is"] = e.figures[figure].value
     tell.finish()
     return found, f"{figure} of {len(rows)} chips"

@@ -12,6 +12,7 @@ from minetrace.errors import MinetraceError
 from minetrace.faces.cli import (
     audit,
     chips,
+    crossval,
     compare,
     demo,
     estimate,
@@ -52,6 +53,7 @@ First steps:
   minetrace chips study.yaml  training data around labels
   minetrace audit chips/NAME  does its test see what was trained on?
   minetrace evaluate MODEL chips/NAME  how good a model is on chips it has not seen
+  minetrace crossval study.yaml        a recipe, trained and judged without each region in turn
   minetrace train study.yaml  a model from labelled chips
   minetrace panel FILES       anybody's outlines of mines, followed through time
   minetrace tally PANEL       hectares by country, or by any territory
@@ -97,6 +99,7 @@ for command in (
     audit,
     train,
     evaluate,
+    crossval,
     sample,
     estimate,
 ):
