@@ -12,8 +12,8 @@ from minetrace.errors import MinetraceError
 from minetrace.faces.cli import (
     audit,
     chips,
-    crossval,
     compare,
+    crossval,
     demo,
     estimate,
     evaluate,
