@@ -67,11 +67,11 @@ def test_a_recipe_is_judged_on_regions_that_it_never_saw(chips: Path, tmp_path: 
 
     study = {
         "name": "squares", "data": {"path": str(chips)}, "network": {"width": 8, "depth": 2},
-        "fit": {"window": 32, "batch": 4, "steps": 24, "every": 12, "rate": 0.01, "memory": 0.7},
+        "fit": {"window": 32, "batch": 4, "steps": 16, "every": 8, "rate": 0.01, "memory": 0.7},
     }  # fmt: skip
     (tmp_path / "study.yaml").write_text(json.dumps(study))
-    words = ["crossval", tmp_path / "study.yaml", "--by", "regions", "--block-km", 4, "--out", tmp_path / "out",
-             "--quiet", "--threads", 1]  # fmt: skip
+    words = ["crossval", tmp_path / "study.yaml", "--by", "regions", "--block-km", 4,
+             "--out", tmp_path / "out", "--quiet", "--threads", 1]  # fmt: skip
     done = CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
     assert done.exit_code == 0, done.output
     told = json.loads((tmp_path / "out" / "evaluation.json").read_text())
