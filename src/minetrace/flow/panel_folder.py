@@ -22,11 +22,12 @@ from minetrace.flow.report import versions
 from minetrace.panel.build import Counts, IdentityRules, build_panel
 from minetrace.panel.country import countries_of
 from minetrace.panel.disjoint import disjoint
+from minetrace.panel.divide import DivideRule, divide
 from minetrace.panel.increments import build_new
 from minetrace.panel.overlap import EQUAL_AREA
 from minetrace.panel.summary import summary
-from minetrace.panel.wide import hectares_column, wide
-from minetrace.publish.geopackage import write_geopackage
+from minetrace.panel.wide import hectares_column, tropical, wide
+from minetrace.publish.geopackage import write_geopackage, write_layer
 from minetrace.publish.map import write_map
 from minetrace.publish.tables import write_hectares, write_plain
 from minetrace.store.files import sha256, write_json, write_whole
@@ -47,8 +48,10 @@ class PanelRequest:
             default: all, unless they look otherwise.
         previous: a panel made before, of which sites keep their names.
         rules: see ``IdentityRules``.
+        divide: how giant outlines are cut; see ``minetrace.panel.divide``.
         countries: what names each site's country; see ``minetrace.flow.countries``.
         everything: GeoPackage, tables and map as well as the table.
+        tropical: also write ``tropical.gpkg``, with the columns of the tropical panel.
         title: of the map.
     """
 
@@ -57,8 +60,10 @@ class PanelRequest:
     counts: Counts | None = None
     previous: Path | None = None
     rules: IdentityRules = field(default_factory=IdentityRules)
+    divide: str | None = None
     countries: str = SHIPPED
     everything: bool = True
+    tropical: bool = False
     title: str | None = None
 
 
@@ -90,6 +95,8 @@ def make_panel(request: PanelRequest, out: Path) -> PanelMade:
         raise OutlineError("none of the files holds an outline; nothing to build a panel of")
     _refuse_unlikely(entered, request)
     entered.footprints = {p: _cut(p, f, entered) for p, f in entered.footprints.items()}
+    if request.divide is not None:
+        entered.footprints = divide(entered.footprints, DivideRule.parse(request.divide))
     previous = None if request.previous is None else read_panel(request.previous)
     parts = None
     if request.counts == "new":
@@ -183,6 +190,11 @@ def _cut(period: Period, found: Footprints, entered: Entered) -> Footprints:
     return apart
 
 
+def _country_names(word: str) -> dict[str, str]:
+    countries = read_countries(word)
+    return {} if countries is None else countries.names
+
+
 def _equal_area_m2(found: Footprints) -> float:
     return float(shapely.area(project(found.geometry, found.crs, EQUAL_AREA)).sum())
 
@@ -199,6 +211,9 @@ def _write(
     }
     write_json(out / NOTE, note)
     write_hectares(out / "hectares.csv", rows)
+    if request.tropical:
+        names = pd.Series(_country_names(request.countries), dtype=object)
+        write_whole(out / "tropical.gpkg", lambda part: write_layer(part, tropical(panel, names)))
     if not request.everything:
         return
     write_geopackage(out / "panel.gpkg", panel)

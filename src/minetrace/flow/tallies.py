@@ -16,12 +16,15 @@ from minetrace.flow.countries import SHIPPED, shipped
 from minetrace.flow.entering import Choice, enter
 from minetrace.flow.panel_folder import INCREMENTS, read_panel
 from minetrace.panel.build import Counts, build_panel
+from minetrace.panel.exposure import exposure
 from minetrace.panel.increments import build_new
 from minetrace.panel.ledger import Ledger
 from minetrace.panel.tally import tally
 from minetrace.panel.territories import Territories
 from minetrace.panel.when import period_of
+from minetrace.publish.tables import write_plain
 from minetrace.publish.tallies import write_tallies
+from minetrace.publish.words import INTERVAL
 from minetrace.store.outlines import read_polygons, read_table
 
 FORMATS = ("csv", "parquet", "gpkg", "json", "html")
@@ -89,6 +92,19 @@ def write(
     table, territories = count(request)
     title = f"Mining by {Path(request.by).stem.replace('_', ' ')}"
     return table, write_tallies(out, table, territories, formats=formats, title=title)
+
+
+def write_exposure(
+    request: TallyRequest, points: Path, out: Path, *, id: str, radius_km: float
+) -> tuple[pd.DataFrame, Path]:
+    """Write ``exposure.csv``: distance of places to mining and hectares around them.
+
+    Raises:
+        UserError: a file or column cannot be used.
+    """
+    table = exposure(_ledger(request), read_polygons(points), id=id, radius_km=radius_km)
+    write_plain(out / "exposure.csv", table.assign(interval=INTERVAL))
+    return table, out / "exposure.csv"
 
 
 def home(request: TallyRequest) -> Path | None:

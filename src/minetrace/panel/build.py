@@ -221,6 +221,8 @@ def long_table(
         "verified": pd.array(np.zeros(len(flat), dtype=bool), dtype="boolean"),
     }
     long["verified"][:] = pd.NA
+    if (~pd.isna(rows.rule)).any():
+        long["rule"] = _at(rows.rule, flat, None)
     if counts == "new":
         long["counts"] = np.full(flat.shape, counts, dtype=object)
     table = gpd.GeoDataFrame(long, geometry="geometry", crs=LONLAT)

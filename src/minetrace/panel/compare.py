@@ -6,6 +6,8 @@ made apart can be compared.
 
 from __future__ import annotations
 
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -152,11 +154,19 @@ def _largest_left(a: Index, b: Index, area: NDArray[np.float64], count: int) -> 
 
 
 def _pick(sites: gpd.GeoDataFrame, which: Index) -> NDArray[np.object_]:
-    return np.append(np.asarray(sites.geometry.to_numpy(), dtype=object), None)[which]
+    return _or_none(sites.geometry.to_numpy(), which)
 
 
 def _names(sites: gpd.GeoDataFrame, which: Index) -> NDArray[np.object_]:
-    return np.append(sites["site_id"].to_numpy(dtype=object), None)[which]
+    return _or_none(sites["site_id"].to_numpy(dtype=object), which)
+
+
+def _or_none(values: NDArray[Any], which: Index) -> NDArray[np.object_]:
+    """The values that an index names; None for -1."""
+    padded = np.full(len(values) + 1, None, dtype=object)
+    padded[:-1] = values
+    found: NDArray[np.object_] = padded[which]
+    return found
 
 
 def _hectares(sites: gpd.GeoDataFrame, which: Index) -> NDArray[np.float64]:

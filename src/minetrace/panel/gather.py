@@ -26,6 +26,7 @@ class Outlines:
         hectares: (n,) as told, or else geodesic.
         score_mean: (n,) NaN where unknown.
         score_max: likewise.
+        rule: by what rule the outline was cut from a larger one, or None.
     """
 
     period: Index
@@ -33,6 +34,7 @@ class Outlines:
     hectares: NDArray[np.float64]
     score_mean: NDArray[np.float64]
     score_max: NDArray[np.float64]
+    rule: NDArray[np.object_]
 
     def __len__(self) -> int:
         return len(self.period)
@@ -56,7 +58,7 @@ def gather(parts: Sequence[Footprints], labels: Sequence[str], extent: Extent) -
     Raises:
         OutlineError: a geometry is missing, empty, not a polygon, or not valid.
     """
-    periods, lonlat, hectares, means, tops = [], [], [], [], []
+    periods, lonlat, hectares, means, tops, rules = [], [], [], [], [], []
     for now, (part, label) in enumerate(zip(parts, labels, strict=True)):
         _check(part.geometry, label)
         told = HECTARES[extent] in part.columns
@@ -69,9 +71,11 @@ def gather(parts: Sequence[Footprints], labels: Sequence[str], extent: Extent) -
         hectares.append(np.asarray(own, dtype=np.float64)[order])
         means.append(_score(part, "score_mean")[order])
         tops.append(_score(part, "score_max")[order])
+        rule = part.columns.get("rule", np.full(len(part), None, dtype=object))
+        rules.append(np.asarray(rule, dtype=object)[order])
     return Outlines(
         np.concatenate(periods), np.concatenate(lonlat), np.concatenate(hectares),
-        np.concatenate(means), np.concatenate(tops),
+        np.concatenate(means), np.concatenate(tops), np.concatenate(rules),
     )  # fmt: skip
 
 

@@ -170,7 +170,8 @@ def rows_of(outlines: Outlines, site: Index) -> Outlines:
             )
             top[row] = np.max(outlines.score_max[known])
     hectares = np.add.reduceat(outlines.hectares[order], starts) if len(order) else np.empty(0)
-    return Outlines(period, lonlat, np.asarray(hectares), mean, top)
+    rule = outlines.rule[order[starts]] if len(order) else outlines.rule
+    return Outlines(period, lonlat, np.asarray(hectares), mean, top, rule)
 
 
 def _together(shapes: NDArray[np.object_]) -> shapely.Geometry:

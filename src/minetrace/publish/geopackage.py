@@ -49,6 +49,14 @@ def write_geopackage(path: Path, panel: gpd.GeoDataFrame) -> None:
     write_whole(path, write)
 
 
+def write_layer(path: Path, table: gpd.GeoDataFrame) -> None:
+    """Write one table of polygons as a GeoPackage."""
+    with one_date():
+        pyogrio.write_dataframe(
+            table, path, driver="GPKG", promote_to_multi=True, geometry_type="MultiPolygon"
+        )
+
+
 def sites_of(panel: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """One row per site: all ground that it ever covered, and its hectares in every period.
 

@@ -33,6 +33,12 @@ def command(
     countries: str = typer.Option(
         "natural-earth", help="Names each site's country: natural-earth, none, or FILE:COLUMN."
     ),
+    divide: str | None = typer.Option(
+        None, help="Cut giant outlines: distance:KM or watershed:KM.  [default: none is cut]"
+    ),
+    tropical: bool = typer.Option(
+        False, "--tropical", help="Also write tropical.gpkg, in the tropical panel's columns."
+    ),
     title: str | None = typer.Option(None, help="Of the map.  [default: the folder's name]"),
     table_only: bool = typer.Option(False, "--table-only", help="No GeoPackage, no map."),
 ) -> None:
@@ -50,8 +56,8 @@ def command(
 
     choice = Choice(extent, period_column, hectares_column, threshold, scale, dissolve, mend)
     made = make_panel(
-        PanelRequest(files, choice, as_counts(counts), previous, countries=countries, title=title,
-                     everything=not table_only),
+        PanelRequest(files, choice, as_counts(counts), previous, divide=divide, countries=countries,
+                     title=title, tropical=tropical, everything=not table_only),
         out,
     )  # fmt: skip
     for note in made.notes:

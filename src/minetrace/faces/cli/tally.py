@@ -25,6 +25,11 @@ def command(
     formats: list[str] | None = typer.Option(
         None, "--format", help="csv, parquet, gpkg, json or html; repeat it.  [default: all]"
     ),
+    points: Path | None = typer.Option(
+        None, help="Villages, airstrips: also write how near mining is, exposure.csv."
+    ),
+    points_id: str = typer.Option("name", help="The column that names a place."),
+    radius_km: float = typer.Option(5.0, help="Count hectares around places so far."),
     extent: str | None = typer.Option(None, help="Of outlines: mined or footprint."),
     period_column: str | None = typer.Option(None, help="Of outlines: the period's column."),
     counts: str | None = typer.Option(None, help="Of outlines: present or new."),
@@ -37,16 +42,21 @@ def command(
     Example:  minetrace tally p --by countries.gpkg --id ISO3
 
     Example:  minetrace tally p --by units.gpkg --id code --classes legality.gpkg --class status
+
+    Example:  minetrace tally p --points villages.gpkg --points-id name --radius-km 10
     """
     from minetrace.flow.entering import Choice
     from minetrace.flow.panel_folder import as_counts
-    from minetrace.flow.tallies import FORMATS, TallyRequest, home, write
+    from minetrace.flow.tallies import FORMATS, TallyRequest, home, write, write_exposure
     from minetrace.publish.tally_words import lines
 
     request = TallyRequest(
         panel, by, id, name, classes, class_column, class_period,
         Choice(extent, period_column, mend=mend), as_counts(counts),
     )  # fmt: skip
-    table, files = write(request, out or home(request) or Path(), formats or FORMATS)
+    folder = out or home(request) or Path()
+    table, files = write(request, folder, formats or FORMATS)
+    if points is not None:
+        files.append(write_exposure(request, points, folder, id=points_id, radius_km=radius_km)[1])
     for text in [*lines(table), *map(str, files)]:
         typer.echo(text)
