@@ -68,14 +68,21 @@ def count(request: TallyRequest) -> tuple[pd.DataFrame, Territories]:
     layer = read_polygons(Path(request.by) if own else shipped())
     name = request.name if own else "name"
     territories = Territories.of(layer, id=request.id, name=name)
-    if request.classes is not None:
-        table = read_polygons(request.classes)
-        if request.class_column is None:
-            raise StudyError("--classes needs --class, the column that names a class")
-        territories = territories.classed_by(
-            table, kind=request.class_column, days=_days(table, request.class_period)
-        )
+    classes = None if request.classes is None else read_polygons(request.classes)
+    territories = _classed(territories, classes, request.class_column, request.class_period)
     return tally(_ledger(request), territories), territories
+
+
+def count_tables(
+    panel: gpd.GeoDataFrame, by: gpd.GeoDataFrame, *, id: str, name: str | None = None,
+    classes: gpd.GeoDataFrame | None = None, class_column: str | None = None,
+    class_period: str | None = None,
+) -> pd.DataFrame:  # fmt: skip
+    """The same from tables in memory."""
+    territories = _classed(
+        Territories.of(by, id=id, name=name), classes, class_column, class_period
+    )
+    return tally(Ledger.of(panel), territories)
 
 
 def write(
@@ -128,6 +135,17 @@ def _ledger(request: TallyRequest) -> Ledger:
     if request.counts == "new":
         return Ledger.of(*build_new(footprints))
     return Ledger.of(build_panel(footprints))
+
+
+def _classed(
+    territories: Territories, classes: gpd.GeoDataFrame | None, column: str | None,
+    period: str | None,
+) -> Territories:  # fmt: skip
+    if classes is None:
+        return territories
+    if column is None:
+        raise StudyError("classes need the column that names a class: --class, or class_column")
+    return territories.classed_by(classes, kind=column, days=_days(classes, period))
 
 
 def _is_panel(path: Path) -> bool:
