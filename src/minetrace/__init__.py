@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from minetrace.faces.library.models import Model, load_model
     from minetrace.faces.library.panels import build_panel
     from minetrace.faces.library.runs import open_run, run
+    from minetrace.faces.library.tallies import tally
     from minetrace.faces.library.samples import estimate
     from minetrace.flow.open_run import Run
     from minetrace.flow.study import Study
@@ -43,6 +44,7 @@ __all__ = [
     "load_model",
     "open_run",
     "run",
+    "tally",
 ]
 
 _HOMES = {
@@ -58,6 +60,7 @@ _HOMES = {
     "load_model": "faces.library.models",
     "open_run": "faces.library.runs",
     "run": "faces.library.runs",
+    "tally": "faces.library.tallies",
 }
 
 
