@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 EARTH_M = 6_371_008.8  # mean radius
 DEGREE_M = math.pi * EARTH_M / 180
 NEAREST = 12  # candidates by centre among which the nearest by edge is looked for
-BLOCK = 512
+PAIRS = 1 << 23  # of centres held at once
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,10 @@ def nearest(here: Sequence[Chip], there: Sequence[Chip]) -> Nearest:
         return Nearest(index, gap, overlap)
     a, b = _on_sphere(ours.centres[placed]), _on_sphere(theirs.centres[others])
     take = min(NEAREST, len(others))
-    for start in range(0, len(placed), BLOCK):
-        rows = placed[start : start + BLOCK]
-        near = others[np.argpartition(-(a[start : start + BLOCK] @ b.T), take - 1)[:, :take]]
+    step = max(1, PAIRS // len(others))
+    for start in range(0, len(placed), step):
+        rows = placed[start : start + step]
+        near = others[np.argpartition(-(a[start : start + step] @ b.T), take - 1)[:, :take]]
         gaps, shares = _measure(ours, theirs, np.repeat(rows, take), near.ravel())
         gaps, shares = gaps.reshape(-1, take), shares.reshape(-1, take)
         best = np.lexsort((-shares, gaps), axis=1)[:, 0]

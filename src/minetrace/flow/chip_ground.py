@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -104,7 +105,7 @@ class Sheet:
     def ground(self, rect: Rect, period: Period, outside: int) -> Ground:
         """What is known of a rectangle in a period; nothing if the period has no labels."""
         frame = shapely.box(*self.grid.bounds(rect))
-        near = np.flatnonzero(shapely.intersects(self.shapes, frame))
+        near = self.near(frame)
         now = np.array([self.labels.start[i] < period.end and self.labels.end[i] > period.start
                         for i in near], dtype=bool)  # fmt: skip
         klass, area = self.labels.klass[near], self.labels.polygons[near]
@@ -118,14 +119,26 @@ class Sheet:
 
     def points(self, rect: Rect, period: Period) -> NDArray[np.int64]:
         """Classes of the points inside a rectangle that hold in a period."""
-        frame = shapely.box(*self.grid.bounds(rect))
+        frame, labels = shapely.box(*self.grid.bounds(rect)), self.labels
         found = [
-            int(k) for k, p, s, e, shape in zip(
-                self.labels.klass, self.labels.polygons, self.labels.start, self.labels.end,
-                self.shapes, strict=True)
-            if not p and s < period.end and e > period.start and frame.intersects(shape.centroid)
+            int(labels.klass[i]) for i in self.near(frame)
+            if not labels.polygons[i]
+            and labels.start[i] < period.end and labels.end[i] > period.start
+            and frame.intersects(self.shapes[i].centroid)
         ]  # fmt: skip
         return np.array(found, np.int64)
+
+    def near(self, frame: shapely.Polygon) -> NDArray[np.int64]:
+        """Rows whose shape meets a frame, in order."""
+        return np.sort(self._tree.query(frame, predicate="intersects")).astype(np.int64)
+
+    def nearest(self, frame: shapely.Polygon) -> int:
+        """The row whose shape lies nearest to a frame."""
+        return int(self._tree.nearest(frame))
+
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        return shapely.STRtree(self.shapes)
 
 
 def labelled(labels: Labels, period: Period) -> bool:

@@ -36,7 +36,7 @@ from minetrace.flow.plan import Job, Place, plan, read_study_region
 from minetrace.flow.report import Reporter, Silent
 from minetrace.flow.study import Study
 from minetrace.flow.study_chips import ChipStudy, LabelStudy
-from minetrace.store.files import read_json, write_json
+from minetrace.store.files import read_json, sha256, write_json
 from minetrace.store.run_folder import RunFolder
 
 RECIPE = 1
@@ -123,7 +123,7 @@ def _claim(
         RECIPE, job.bands, looks, [p.label for p in job.periods],
         study.model_dump(include={"region", "periods", "grid", "composite"}, mode="json"),
         [label.model_dump(mode="json") for label in labels],
-        [fingerprint(label.path.read_bytes().hex()) for label in labels if label.path.is_file()],
+        [sha256(label.path) for label in labels if label.path.is_file()],
         settings.model_dump(mode="json", exclude={"split"}),
         study.grid.resolution_m,
     ])  # fmt: skip

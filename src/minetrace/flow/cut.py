@@ -132,8 +132,8 @@ def _told_by(sheet: Sheet, bounds: tuple[float, float, float, float], kind: str)
     if not len(sheet.labels):
         return kind, ""
     frame = shapely.box(*bounds)
-    near = np.flatnonzero(shapely.intersects(sheet.shapes, frame))
-    region = str(sheet.labels.region[int(np.argmin(shapely.distance(sheet.shapes, frame)))])
+    near = sheet.near(frame)
+    region = str(sheet.labels.region[near[0] if len(near) else sheet.nearest(frame)])
     if not len(near):
         return kind, region
     return "; ".join(sorted({str(s) for s in sheet.labels.source[near]})), region
