@@ -47,20 +47,6 @@ def wald(value: float, standard_error: float, *, level: float = LEVEL) -> Interv
     return Interval(value - reach, value + reach)
 
 
-def logit(value: float, standard_error: float, *, level: float = LEVEL) -> Interval:
-    """Wald on the scale of log odds and back, so that it stays between 0 and 1.
-
-    Returns:
-        NaN where the value is 0, 1 or NaN: its log odds are infinite.
-    """
-    if not 0 < value < 1:
-        return Interval(float("nan"), float("nan"))
-    reach = z_of(level) * standard_error / (value * (1 - value))
-    odds = np.log(value / (1 - value))
-    low, high = 1 / (1 + np.exp(-(odds - reach))), 1 / (1 + np.exp(-(odds + reach)))
-    return Interval(float(low), float(high))
-
-
 def wilson(share: ArrayLike, n: ArrayLike, *, level: float = LEVEL,
            ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     """Wilson's score interval of shares.

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minetrace.assess.accuracy import Accuracy, accuracy
-from minetrace.assess.intervals import Interval, logit, mover_share, mover_sum, wald
+from minetrace.assess.accuracy import accuracy
+from minetrace.assess.intervals import Interval, mover_share, mover_sum, wald
 from minetrace.assess.stratified import Drawn, Figure, FloatArray, Strata, mean
 
 CLASSES = ("mine", "not")
@@ -89,7 +89,7 @@ def mining(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray) -> Mining:
         area_of(drawn, y), pair.matrix,
         Told.of(pair.overall, mover_sum(drawn, np.where(is_mapped > 0, y, 1 - y))),
         Told.of(pair.users[0], _users(drawn, mapped, y)),
-        Told.of(pair.producers[0], _producers(drawn, mapped, y, pair)),
+        Told.of(pair.producers[0], _producers(drawn, mapped, y)),
     )  # fmt: skip
 
 
@@ -142,7 +142,7 @@ def _users(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray) -> Interval:
     return mover_sum(part, y[here]) if part.strata.total else Interval(np.nan, np.nan)
 
 
-def _producers(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray, pair: Accuracy) -> Interval:
+def _producers(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray) -> Interval:
     """Found against omitted, which lie in different strata and are independent therefore."""
     shares = []
     for which in (mapped, ~mapped):
@@ -150,9 +150,7 @@ def _producers(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray, pair: Acc
         total = part.strata.total
         limits = mover_sum(part, y[here]).times(total) if total else Interval(0.0, 0.0)
         shares.append((mean(part, y[here]).value * total if total else 0.0, limits))
-    interval = mover_share(shares[0], shares[1])
-    figure = pair.producers[0]
-    return interval if not np.isnan(interval.low) else logit(*figure)
+    return mover_share(shares[0], shares[1])
 
 
 def _only(drawn: Drawn, which: NDArray[np.bool_]) -> tuple[Drawn, NDArray[np.bool_]]:

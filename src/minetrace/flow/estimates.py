@@ -21,9 +21,9 @@ from minetrace.assess.mining import (
     difference,
     mining,
 )
-from minetrace.assess.model_assisted import by_regression
+from minetrace.assess.model_assisted import by_ratio, by_regression
 from minetrace.assess.resampling import bootstrap_error
-from minetrace.assess.stratified import Drawn, spread_error
+from minetrace.assess.stratified import Drawn, Figure, spread_error
 from minetrace.assess.warnings import after
 from minetrace.flow.answers import Answers, read_answers
 from minetrace.flow.estimated import keep
@@ -111,10 +111,8 @@ def _period(design: Design, told: Answers, drawn: Drawn, number: int, draws: int
     found = mining(here, mapped, y)
     least, most = bounds_ha(drawn, every)
     total = drawn.strata.total
-    leaned = by_regression(
-        here, y, design.column(f"score_{label}")[known],
-        [row["mean_score"][number] for row in design.facts["strata"]],
-    )  # fmt: skip
+    score = design.column(f"score_{label}")[known]
+    everywhere = [row["mean_score"][number] for row in design.facts["strata"]]
     return {
         "period": label,
         "mapped_ha": design.facts["mapped_ha"][label],
@@ -123,10 +121,8 @@ def _period(design: Design, told: Answers, drawn: Drawn, number: int, draws: int
         "answered": int(known.sum()),
         "without_answer": int((~known).sum()),
         "if_all_unanswered_are_ha": {"not": round(least, 6), "mine": round(most, 6)},
-        "regression_ha": {
-            "value": round(leaned.value * total, 6),
-            "standard_error": round(leaned.standard_error * total, 6),
-        },
+        "regression_ha": _hectares(by_regression(here, y, score, everywhere), total),
+        "ratio_ha": _hectares(by_ratio(here, y, score, everywhere), total),
         "spread_standard_error_ha": round(
             spread_error(here, y, design.column(ALONG)[known]) * total, 6
         ),
@@ -136,6 +132,14 @@ def _period(design: Design, told: Answers, drawn: Drawn, number: int, draws: int
         "territories": _territories(design, here, known, y),
         "warnings": list(after(here, y)),
     }
+
+
+def _hectares(figure: Figure, total_ha: float) -> dict[str, float | None]:
+    """A share of the ground as hectares; null where no score was above zero."""
+    if np.isnan(figure.value):
+        return {"value": None, "standard_error": None}
+    value, error = figure.value * total_ha, figure.standard_error * total_ha
+    return {"value": round(value, 6), "standard_error": round(error, 6)}
 
 
 def _accuracies(found: Mining) -> dict[str, Any]:

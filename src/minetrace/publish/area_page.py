@@ -135,12 +135,16 @@ def _period(row: Facts) -> Iterator[str]:
 
 
 def _checks(row: Facts) -> Iterator[str]:
-    leaned = row["regression_ha"]
+    leaned, shared = row["regression_ha"], row["ratio_ha"]
     yield (
-        f"Leaning on the scores (regression estimator): {hectares(leaned['value'])} ha, standard "
-        f"error {hectares(leaned['standard_error'])}. Bootstrap standard error: "
-        f"{hectares(row['bootstrap_standard_error_ha'])}. By differences of neighbours, which "
-        f"counts in that points are spread: {hectares(row['spread_standard_error_ha'])}."
+        f"Leaning on the scores: {hectares(leaned['value'])} ha by regression (standard error "
+        f"{hectares(leaned['standard_error'])}), {hectares(shared['value'])} ha by ratio "
+        f"({hectares(shared['standard_error'])})."
+    )
+    yield (
+        f"Standard error by the bootstrap: {hectares(row['bootstrap_standard_error_ha'])}; by "
+        "differences of neighbours, which counts in that points are spread: "
+        f"{hectares(row['spread_standard_error_ha'])}."
     )
     usual = row["estimated_ha"]
     yield (
