@@ -136,12 +136,23 @@ def _helps(command: Any, parent: Any) -> Iterator[str]:
 
 
 def study_keys() -> str:
-    """Every key of a study, from the schema that checks it."""
+    """Every key of a study."""
     from minetrace.flow.study import Study
 
-    schema = Study.model_json_schema()
+    return _keys("The study", Study.model_json_schema())
+
+
+def train_keys() -> str:
+    """Every key of a study of a training."""
+    from minetrace.flow.train_study import TrainStudy
+
+    return _keys("Every key", TrainStudy.model_json_schema())
+
+
+def _keys(heading: str, schema: Mapping[str, Any]) -> str:
+    """Every key that a schema checks, in tables."""
     shown: set[str] = set()
-    parts = ["## The study\n", _table("", schema, schema)]
+    parts = [f"## {heading}\n", _table("", schema, schema)]
     for key, said in schema["properties"].items():
         parts += _sections(key, said, schema, shown)
     return "\n".join(parts)
@@ -281,6 +292,7 @@ def models() -> str:
 GENERATED: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "study": study_keys,
+    "train": train_keys,
     "error-tree": error_tree,
     "errors": error_table,
     "events": events,

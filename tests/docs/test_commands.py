@@ -17,6 +17,7 @@ import yaml
 
 import minetrace as mt
 from minetrace.faces.cli import main
+from minetrace.flow.train_study import TrainStudy
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -28,6 +29,7 @@ NOT_RUN = {
     "how-to/figures.md": "run with the tests of figures",
     "how-to/imagery-from-stac.md": "needs a network",
     "how-to/published-models.md": "needs a published Keras file",
+    "how-to/train.md": "run with the tests of training",
     "shipped-model.md": "tells how the model was trained",
 }
 WHOLE = {
@@ -95,7 +97,9 @@ def test_studies_on_pages_are_studies(page: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("MINETRACE_DATA", "/data")
     for _, text in blocks(page, "yaml"):
         said = yaml.safe_load(text)
-        if isinstance(said, dict) and set(said) & set(mt.Study.model_fields):
+        if page.stem == "train":
+            TrainStudy.of({"name": "page", "data": {"path": "chips"}, **said}, origin=text)
+        elif isinstance(said, dict) and set(said) & set(mt.Study.model_fields):
             mt.Study.of({**WHOLE, **said}, origin=f"{page.name}: {text}")
 
 

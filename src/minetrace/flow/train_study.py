@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from minetrace.errors import MissingFileError, StudyError
 from minetrace.flow.complaints import complaint
@@ -16,7 +16,7 @@ from minetrace.flow.study_sources import Closed
 from minetrace.models.architectures import Network
 from minetrace.models.distortion import NONE, Distortion
 from minetrace.models.operating_point import Rule
-from minetrace.models.training import Pace, Precision, Training
+from minetrace.models.training import Pace, Precision, Training, check_terms
 
 _T = Training()
 _D = Distortion()
@@ -36,6 +36,11 @@ class NetworkStudy(Closed):
         1, ge=1, description="networks, each on chips drawn anew; their spread becomes a band"
     )
 
+    @model_validator(mode="after")
+    def _known(self) -> NetworkStudy:
+        self.network()
+        return self
+
     def network(self) -> Network:
         """The noun that the models' room takes."""
         return Network(**{key: value for key, value in dict(self).items() if key != "members"})
@@ -51,6 +56,11 @@ class LossStudy(Closed):
     class_weight: tuple[float, ...] = Field((), description="of several classes, by index")
     positive_weight: float = Field(1.0, gt=0, description="of one class against the rest")
     focus: float = Field(2.0, ge=0, description="exponent of the focal loss")
+
+    @model_validator(mode="after")
+    def _known(self) -> LossStudy:
+        check_terms(self.terms)
+        return self
 
 
 class AugmentStudy(Closed):

@@ -54,7 +54,7 @@ class Network:
         if self.family not in _BUILDERS or ("/" in self.design) != (self.family in _NAMED):
             hint = nearest(self.design, list(DESIGNS))
             raise ModelError(
-                f"network: no design is called {self.design!r}; "
+                f"no design is called {self.design!r}; "
                 + (f"did you mean {hint!r}? " if hint else "")
                 + f"choose among {', '.join(DESIGNS)}"
             )

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from minetrace.core.bands import nearest
 from minetrace.core.data_set import IGNORE
 from minetrace.errors import ModelError
+from minetrace.models.training import check_terms
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,7 @@ class Loss:
     focus: float = 2.0
 
     def __post_init__(self) -> None:
-        for name, weight in self.terms.items():
-            if name not in TERMS:
-                hint = nearest(name, list(TERMS))
-                raise ModelError(
-                    f"loss: no term is called {name!r}; "
-                    + (f"did you mean {hint!r}? " if hint else "")
-                    + f"choose among {', '.join(TERMS)}"
-                )
-            if not weight > 0:
-                raise ModelError(f"loss: {name} weighs {weight}; give a weight above 0")
-        if not self.terms:
-            raise ModelError(f"loss: has no term; choose among {', '.join(TERMS)}")
+        check_terms(self.terms)
 
     def __call__(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss of a batch, a scalar; see the module for the shapes."""

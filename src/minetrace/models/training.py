@@ -6,14 +6,16 @@ Reads nothing and imports no torch, so that a study can be checked without it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from minetrace.core.bands import nearest
 from minetrace.errors import ModelError
 
 Pace = Literal["cosine", "plateau", "constant"]
 Precision = Literal["fp32", "bf16", "fp16"]
+LOSS_TERMS = ("cross_entropy", "dice", "focal", "log_cosh_dice")
 LEAST_GAIN = 1e-4  # of the measure that is watched; less is no progress
 
 
@@ -91,6 +93,23 @@ class Look:
     val_loss: float
     val_iou: float
     seconds: float
+
+
+def check_terms(terms: Mapping[str, float]) -> None:
+    """Check the weights of a loss, by the name of its term.
+
+    Raises:
+        ModelError: there is none, none of that name, or one that weighs nothing.
+    """
+    for name, weight in terms.items():
+        if name not in LOSS_TERMS:
+            hint = nearest(name, LOSS_TERMS)
+            meant = f"did you mean {hint!r}? " if hint else ""
+            raise ModelError(f"no loss is called {name!r}; {meant}choose {', '.join(LOSS_TERMS)}")
+        if not weight > 0:
+            raise ModelError(f"the loss {name} weighs {weight}; give a weight above 0")
+    if not terms:
+        raise ModelError(f"a loss has at least one term; choose {', '.join(LOSS_TERMS)}")
 
 
 def rate_at(step: int, how: Training, looks: Sequence[Look]) -> float:

@@ -57,18 +57,23 @@ def agreement(net: nn.Module, pool: Pool, side: int, batch: int, loss: Loss) -> 
 
 def scored(net: nn.Module, pool: Pool, side: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Logits (n, c, h, w) and targets (n, h, w) of every window, without gradients or dropout."""
-    device = next(net.parameters()).device
     was = net.training
     net.eval()
     try:
-        with torch.no_grad():
-            squares = windows(pool, side)
-            while part := list(islice(squares, batch)):
-                x = torch.from_numpy(np.stack([image for _, image, _ in part])).to(device)
-                target = torch.from_numpy(np.stack([mask for _, _, mask in part]))
-                yield net(x).float().cpu(), target
+        squares = windows(pool, side)
+        while part := list(islice(squares, batch)):
+            images = np.stack([image for _, image, _ in part])
+            yield _judged(net, images), torch.from_numpy(np.stack([mask for _, _, mask in part]))
     finally:
         net.train(was)
+
+
+def _judged(net: nn.Module, images: NDArray[np.float32]) -> Tensor:
+    """Logits on the CPU; gradients are off here alone, not while a caller waits for the next."""
+    device = next(net.parameters()).device
+    with torch.no_grad():
+        logits: Tensor = net(torch.from_numpy(images).to(device))
+    return logits.float().cpu()
 
 
 def known_logits(

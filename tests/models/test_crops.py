@@ -1,0 +1,101 @@
+"""Crops: drawn as a function of seed and step; and what they are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minetrace.chips.open_set import open_data_set
+from minetrace.chips.options import SetOptions
+from minetrace.core.data_set import IGNORE, DataSet
+from minetrace.errors import DataSetError
+from minetrace.models.crops import Drawer, Pool, windows
+from minetrace.models.survey import survey
+from minetrace.testing.chips import write_square_chips, write_window_chips
+
+BANDS = ("blue", "green", "red")
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
+    path = write_square_chips(tmp_path_factory.mktemp("chips") / "squares.npz")
+    return open_data_set(path, SetOptions(bands=BANDS))
+
+
+@pytest.fixture(scope="module")
+def pool(squares: DataSet) -> Pool:
+    train = squares.split("train")
+    return Pool(train, survey(train, BANDS))
+
+
+def test_a_survey_counts_what_was_seen_in_the_training_part(squares: DataSet) -> None:
+    train = squares.split("train")
+    found = survey(train, ("red", "blue"))
+    pixels = np.stack([squares.read(chip)[0][[2, 0]] for chip in train.chips])
+    assert found.mean == pytest.approx(np.nanmean(pixels, axis=(0, 2, 3)))
+    assert found.std == pytest.approx(np.nanstd(pixels, axis=(0, 2, 3)), rel=1e-4)
+    assert found.seen == pytest.approx(np.isfinite(pixels).all(axis=1).mean())
+    assert found.shares.shape == (6, 2)
+    scaled = found.scaling["red"]
+    assert found.mean[0] * scaled.scale + scaled.offset == pytest.approx(0)
+    assert found.fill == pytest.approx(found.mean)
+
+
+def test_the_same_step_draws_the_same_and_another_another(pool: Pool) -> None:
+    draw = Drawer(pool, 32, 4, 0.5, 9)
+    again = Drawer(Pool(pool.data, pool.survey, room=1), 32, 4, 0.5, 9)  # reads every chip anew
+    for step in (3, 0):
+        for one, other in zip(draw(step), again(step), strict=True):
+            assert np.array_equal(one, other)
+    assert not np.array_equal(draw(1)[0], draw(2)[0])
+
+
+def test_balance_is_the_share_of_crops_around_a_label(pool: Pool) -> None:
+    always, _ = Drawer(pool, 16, 64, 1.0, 1), None
+    assert all((mask == 1).any() for mask in always(0)[1])
+    anywhere = Drawer(pool, 16, 64, 0.0, 1)(0)[1]
+    assert 0 < sum((mask == 1).any() for mask in anywhere) < 64
+
+
+def test_holes_are_zero_and_unknown(pool: Pool) -> None:
+    image, mask = pool[0]
+    assert not image[:, -8:, -8:].any()
+    assert (mask[-8:, -8:] == IGNORE).all()
+    assert np.isfinite(image).all()
+
+
+def test_a_crop_larger_than_its_chip_is_padded_with_what_nobody_knows(pool: Pool) -> None:
+    images, masks = Drawer(pool, 80, 2, 0.5, 1)(0)
+    assert images.shape == (2, 3, 80, 80)
+    assert not images[:, :, 64:].any()
+    assert (masks[:, 64:] == IGNORE).all()
+
+
+def test_windows_cover_every_pixel_once(pool: Pool) -> None:
+    known = sum((mask != IGNORE).sum() for _, _, mask in windows(pool, 48))
+    assert known == sum((pool[i][1] != IGNORE).sum() for i in range(len(pool)))
+
+
+def test_bagging_draws_the_picked_alone(pool: Pool) -> None:
+    draw = Drawer(pool, 64, 8, 0.5, 1, picked=(2, 2, 3))
+    held = {pool[i][0].tobytes() for i in (2, 3)}
+    assert {image.tobytes() for image in draw(0)[0]} == held
+
+
+def test_chips_labelled_as_a_whole_give_one_label(tmp_path: Path) -> None:
+    data = open_data_set(write_window_chips(tmp_path / "w.npz"), SetOptions(bands=BANDS))
+    train = data.split("train")
+    pool = Pool(train, survey(train, BANDS), whole=True)
+    images, labels = Drawer(pool, 40, 32, 0.5, 3)(0)
+    assert images.shape == (32, 3, 40, 40)
+    assert labels.shape == (32, 1, 1)
+    assert 6 < labels.sum() < 26
+    with pytest.raises(DataSetError, match="smaller than a window"):
+        Drawer(pool, 64, 1, 0.5, 3)(0)
+
+
+def test_a_set_without_training_chips_or_with_a_flat_band_is_refused(squares: DataSet) -> None:
+    with pytest.raises(DataSetError, match="split 'train'"):
+        survey(squares.where([]), BANDS)

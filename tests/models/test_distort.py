@@ -1,0 +1,73 @@
+"""Distortions: pixels and mask stay together, and the same seed does the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is absent: install minetrace[train]")
+
+import torch
+
+from minetrace.models.distort import distorted, dropped, veiled
+from minetrace.models.distortion import NONE, Distortion
+from minetrace.models.survey import Survey
+
+SURVEY = Survey(("red", "nir", "vv"), np.array([0.1, 0.2, -12.0]), np.array([0.05, 0.1, 3.0]),
+                np.ones((1, 2)), 1.0)  # fmt: skip
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor]:
+    x = torch.zeros(12, 3, 40, 40)
+    mask = torch.zeros(12, 40, 40, dtype=torch.uint8)
+    x[:, :, 4:18, 22:36], mask[:, 4:18, 22:36] = 1.0, 1
+    return x, mask
+
+
+def at(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [replace(NONE, turns=True), replace(NONE, turned_freely=1.0, zoom=1.5),
+     replace(NONE, shift_px=9), replace(NONE, turns=True, turned_freely=0.5, shift_px=4)],
+)  # fmt: skip
+def test_the_mask_goes_where_the_pixels_go(how: Distortion) -> None:
+    x, mask = batch()
+    moved, known = distorted(x, mask, how, SURVEY, at(1))
+    assert not torch.equal(moved, x)
+    bright = (moved[:, 0] > 0.5).to(torch.uint8)
+    assert (bright != known).float().mean() < 0.01
+    assert set(known.unique().tolist()) == {0, 1}
+
+
+def test_nothing_asked_for_is_nothing_done() -> None:
+    x, mask = batch()
+    same, known = distorted(x, mask, NONE, SURVEY, at(1))
+    assert torch.equal(same, x)
+    assert torch.equal(known, mask)
+
+
+def test_the_same_seed_does_the_same_and_labels_of_whole_chips_stay() -> None:
+    x, _ = batch()
+    label = torch.ones(12, 1, 1, dtype=torch.uint8)
+    one, other = (distorted(x, label, Distortion(), SURVEY, at(5)) for _ in range(2))
+    assert torch.equal(one[0], other[0])
+    assert torch.equal(one[1], label)
+    assert torch.isfinite(one[0]).all()
+
+
+def test_cloud_brightens_what_is_optical_and_leaves_radar_alone() -> None:
+    x, _ = batch()
+    under = veiled(x, replace(NONE, cloud=1.0, haze=1.0), SURVEY, at(2))
+    assert (under[:, :2] > x[:, :2]).float().mean() > 0.9
+    assert torch.equal(under[:, 2], x[:, 2])
+
+
+def test_a_dropped_band_says_its_mean() -> None:
+    x = torch.ones(50, 3, 2, 2)
+    gone = (dropped(x, 0.5, at(3)) == 0).flatten(2).all(-1)
+    assert set(gone.sum(1).tolist()) == {0, 1}
