@@ -212,8 +212,8 @@ def _write(
     write_json(out / NOTE, note)
     write_hectares(out / "hectares.csv", rows)
     if request.tropical:
-        names = pd.Series(_country_names(request.countries), dtype=object)
-        write_whole(out / "tropical.gpkg", lambda part: write_layer(part, tropical(panel, names)))
+        export = tropical(panel, pd.Series(_country_names(request.countries), dtype=object))
+        write_whole(out / "tropical.gpkg", lambda part: write_layer(part, export, layer="tropical"))
     if not request.everything:
         return
     write_geopackage(out / "panel.gpkg", panel)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from minetrace.core.footprints import Extent
 
+ROW_NUMBERS = ("fid", "ogc_fid", "objectid")  # what formats add of themselves
 SHAPEFILE_NAME = 10  # letters that a Shapefile keeps of a column's name
 
 
@@ -114,7 +115,8 @@ def recognise(columns: Iterable[str]) -> Reading:
         found = {name: _own(name, own) for name in (*vintage.needs, *vintage.may)}
         if all(found[name] is not None for name in vintage.needs):
             there = {name: column for name, column in found.items() if column is not None}
-            unknown = tuple(name for name in own if name not in there.values())
+            known = {*there.values(), *(name for name in own if name.lower() in ROW_NUMBERS)}
+            unknown = tuple(name for name in own if name not in known)
             return Reading(vintage, there, unknown)
     raise AssertionError("the last vintage fits every table")
 

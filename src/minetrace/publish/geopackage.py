@@ -49,12 +49,13 @@ def write_geopackage(path: Path, panel: gpd.GeoDataFrame) -> None:
     write_whole(path, write)
 
 
-def write_layer(path: Path, table: gpd.GeoDataFrame) -> None:
-    """Write one table of polygons as a GeoPackage."""
+def write_layer(path: Path, table: gpd.GeoDataFrame, *, layer: str) -> None:
+    """Write one table of polygons as a GeoPackage with one layer."""
     with one_date():
         pyogrio.write_dataframe(
-            table, path, driver="GPKG", promote_to_multi=True, geometry_type="MultiPolygon"
-        )
+            table, path, layer=layer, driver="GPKG", promote_to_multi=True,
+            geometry_type="MultiPolygon",
+        )  # fmt: skip
 
 
 def sites_of(panel: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
