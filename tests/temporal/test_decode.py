@@ -89,7 +89,7 @@ def test_sums_over_paths_equal_those_over_every_path_written_out(
     first = np.where(ever, mined.argmax(axis=1), -1)
     last = np.where(ever, len(line) - 1 - mined[:, ::-1].argmax(axis=1), -1)
     found = posterior(evidence.ratios()[scores][:, None], course.initial, steps,
-                      evidence.residue, evidence.guise)  # fmt: skip
+                      evidence.residue, evidence.lookalikes()[scores][:, None])  # fmt: skip
     for t in range(len(line)):
         assert found.active[t, 0] == pytest.approx(weight[mined[:, t]].sum(), abs=2e-5)
         assert found.first[t, 0] == pytest.approx(weight[first == t].sum(), abs=2e-5)
@@ -222,7 +222,8 @@ def test_long_series_of_extreme_scores_stay_probabilities() -> None:
     hard = Calibrated(scored_prior=0.001, slip=1e-4, residue=0.5)
     tables = hard.ratios()[scores]
     steps = Course().steps(gaps_years(quarters))
-    sums = posterior(tables, Course().initial, steps, hard.residue, hard.guise)
+    lookalikes = hard.lookalikes()[scores]
+    sums = posterior(tables, Course().initial, steps, hard.residue, lookalikes)
     for part in (sums.active, sums.first, sums.last):
         assert np.isfinite(part).all()
         assert (part >= 0).all()

@@ -18,7 +18,7 @@ from minetrace.core.period import Period, ordered
 from minetrace.core.scores import NOT_LOOKED, SCALE, encode
 from minetrace.errors import PeriodError
 from minetrace.temporal.course import Course, gaps_years
-from minetrace.temporal.evidence import Evidence
+from minetrace.temporal.evidence import Evidence, seldom
 from minetrace.temporal.posterior import posterior
 from minetrace.temporal.viterbi import best_path, gains
 
@@ -73,7 +73,7 @@ def decode(
             probabilities with NaN for not looked (kept to 1/10,000).
         periods: what each layer is of, in any order.
         course: what is believed of ground before anybody looks.
-        evidence: what a score says: ``Calibrated`` or ``Detections``.
+        evidence: what a score says: ``Calibrated``, ``Detections`` or ``Learned``.
         wanted: periods to answer for, default all: the answer of one takes 7 bytes a pixel. What
             it says does not depend on the others, all of ``periods`` are evidence.
         threads: how many blocks are worked at once; the answer does not depend on it.
@@ -114,7 +114,7 @@ class _Model:
     steps: NDArray[np.float64]
     ratios: NDArray[np.float32]
     residue: float
-    guise: float
+    lookalikes: NDArray[np.float32]
     initial_gain: NDArray[np.int32]
     steps_gain: NDArray[np.int32]
     active_gain: NDArray[np.int32]
@@ -124,14 +124,11 @@ class _Model:
     @classmethod
     def of(cls, line: Sequence[Period], course: Course, evidence: Evidence) -> _Model:
         ratios, initial, steps = evidence.ratios(), course.initial, course.steps(gaps_years(line))
-
-        def seldom(chance: float) -> NDArray[np.int32]:
-            return gains(chance * ratios.astype(np.float64) + 1 - chance)
-
+        lookalikes = evidence.lookalikes()
         return cls(
-            initial, steps, ratios, evidence.residue, evidence.guise,
+            initial, steps, ratios, evidence.residue, lookalikes,
             gains(initial), gains(steps), gains(ratios),
-            seldom(evidence.residue), seldom(evidence.guise),
+            gains(seldom(ratios, evidence.residue)), gains(lookalikes),
         )  # fmt: skip
 
     def fill(self, answer: Decoded, values: Values, places: Sequence[int], part: slice) -> None:
@@ -150,7 +147,11 @@ class _Model:
             answer.state[:, part] = UNKNOWN
             return
         sums = posterior(
-            np.take(self.ratios, values), self.initial, self.steps, self.residue, self.guise
+            np.take(self.ratios, values),
+            self.initial,
+            self.steps,
+            self.residue,
+            np.take(self.lookalikes, values),
         )
         path = best_path(
             np.take(self.active_gain, values), np.take(self.abandoned_gain, values),

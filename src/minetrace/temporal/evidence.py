@@ -35,13 +35,12 @@ class Evidence(Protocol):
         """Chance that abandoned ground still looks as active ground does."""
         ...
 
-    @property
-    def guise(self) -> float:
-        """Chance that a lookalike looks as active ground does."""
+    def ratios(self) -> NDArray[np.float32]:
+        """(65536,) of active to untouched ground by score x 10,000; 1 where nobody looked."""
         ...
 
-    def ratios(self) -> NDArray[np.float32]:
-        """(65536,) ratio by score x 10,000; 1 where nobody looked."""
+    def lookalikes(self) -> NDArray[np.float32]:
+        """(65536,) likewise, of lookalikes to untouched ground."""
         ...
 
 
@@ -84,6 +83,10 @@ class Calibrated:
         told = self.slip + (1 - 2 * self.slip) * sure
         return _table((told / (1 - told)) ** self.weight)
 
+    def lookalikes(self) -> NDArray[np.float32]:
+        """(65536,) ratio of lookalikes by score."""
+        return seldom(self.ratios(), self.guise)
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -121,6 +124,15 @@ class Detections:
         yes = self.sensitivity / self.false_alarm
         no = (1 - self.sensitivity) / (1 - self.false_alarm)
         return _table(np.where(detected, yes, no))
+
+    def lookalikes(self) -> NDArray[np.float32]:
+        """(65536,) ratio of lookalikes by score."""
+        return seldom(self.ratios(), self.guise)
+
+
+def seldom(ratios: NDArray[np.float32], chance: float) -> NDArray[np.float32]:
+    """Ratios of ground that looks active with a chance, and untouched otherwise."""
+    return (chance * ratios.astype(np.float64) + (1 - chance)).astype(np.float32)
 
 
 def _table(ratios: NDArray[np.float64]) -> NDArray[np.float32]:

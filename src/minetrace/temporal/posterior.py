@@ -48,7 +48,7 @@ def posterior(
     initial: NDArray[np.floating],
     steps: NDArray[np.floating],
     residue: float,
-    guise: float,
+    lookalike: Floats,
 ) -> Posterior:
     """Sum over all paths of a block of pixels.
 
@@ -58,7 +58,7 @@ def posterior(
         steps: (periods - 1, 3, 3) transition probabilities between the first three.
         residue: chance that abandoned ground looks active: its likelihood is
             ``residue * ratio + 1 - residue`` beside 1 for untouched ground.
-        guise: likewise, of a lookalike.
+        lookalike: (periods, n) likelihood ratio of a lookalike to untouched ground.
 
     Returns:
         ``first`` and ``last`` sum to the probability of ever being active.
@@ -68,19 +68,17 @@ def posterior(
     forward, scale = _forward(ratios, faded, start, moves)
     found = _backward(ratios, faded, moves, forward, scale)
     if start[LOOKALIKE] > 0:
-        true = _not_a_lookalike(ratios, scale, start[LOOKALIKE], np.float32(guise))
+        true = _not_a_lookalike(lookalike, scale, start[LOOKALIKE])
         for part in vars(found).values():
             np.multiply(part, true, out=part)
     return found
 
 
-def _not_a_lookalike(
-    ratios: Floats, scale: list[Floats], share: np.float32, guise: np.float32
-) -> Floats:
+def _not_a_lookalike(ratios: Floats, scale: list[Floats], share: np.float32) -> Floats:
     """(n,) probability of being none, by the likelihoods of its one path and of all others."""
     excess = np.full_like(ratios[0], np.log(share))
     for ratio, one in zip(ratios, scale, strict=True):
-        excess += np.log((ratio * guise + (1 - guise)) * one)
+        excess += np.log(ratio * one)
     return np.asarray(1 / (1 + np.exp(np.minimum(excess, np.float32(80)))))
 
 
