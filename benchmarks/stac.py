@@ -2,8 +2,9 @@
 
     python benchmarks/stac.py [--latency-ms 50] [--dates 12] [--side 2048]
 
-A catalog of made-up scenes is served on this machine with a latency. Three runs of the same
-composite in one process: reading alone, computing alone (from memory), and both as a run does them.
+A catalog of made-up scenes is served by another process of this machine with a latency. Three runs
+of the same composite in one process: reading alone, computing alone (from memory), and both as a
+run does them.
 A median takes much less time than its reading, so it is made so often that the two take as long:
 the hardest case for doing both at once.
 Bars: wall <= 1.2 x the larger of the two alone; bytes <= 1.3 x the blocks that the region touches.
@@ -12,10 +13,14 @@ Bars: wall <= 1.2 x the larger of the two alone; bytes <= 1.3 x the blocks that 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import shutil
 import tempfile
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -29,10 +34,12 @@ from shapely.geometry import box
 from minetrace.composites.methods import begin
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.raster import Raster
-from minetrace.flow.ahead import in_order
+from minetrace.flow.ahead import Ahead, in_order
+from minetrace.flow.tasks import AHEAD_BUDGET, READING
 from minetrace.sources.masks import dilate
 from minetrace.sources.stac import StacSource
 from minetrace.sources.stac_options import Quest, StacOptions
+from minetrace.store.http import HttpOptions
 from minetrace.store.tiff import parse
 from minetrace.testing.stac_catalog import Shot, write_catalog
 from minetrace.testing.stac_server import StacServer
@@ -62,6 +69,32 @@ def shots(dates: int, side: int) -> list[Shot]:
     return made
 
 
+def _serve(folder: Path, latency_s: float, pipe: Any) -> None:
+    with StacServer(folder, latency_s=latency_s) as served:
+        pipe.send(served.url)
+        while pipe.recv() == "seen":  # tell what was sent since the last time
+            pipe.send((served.seen.bytes_sent, len(served.seen.requests)))
+            served.forget()
+
+
+@contextmanager
+def serving(folder: Path, latency_s: float) -> Iterator[tuple[str, Any]]:
+    """A server in a process of its own: its address, and what it sent since it was last asked."""
+    here, there = multiprocessing.Pipe()
+    start = multiprocessing.get_context("spawn").Process
+    process = start(target=_serve, args=(folder, latency_s, there))
+    process.start()
+
+    def sent() -> tuple[int, int]:
+        here.send("seen")
+        told: tuple[int, int] = here.recv()
+        return told
+
+    yield here.recv(), sent
+    here.send("stop")
+    process.join()
+
+
 def compose(
     source: Any, rect: Rect, grid: Grid, at_once: int, work: int, *, pixels: Any = None
 ) -> float:
@@ -71,7 +104,7 @@ def compose(
               for row in range(rect.row, rect.row_stop, 256)]  # fmt: skip
     scenes = source.scenes()
     jobs = [partial(source.read, scene, BANDS, grid, strip) for strip in strips for scene in scenes]
-    looks = iter(pixels) if pixels is not None else in_order(jobs, at_once)
+    looks = iter(pixels) if pixels is not None else in_order(jobs, ahead(at_once, rect.width))
     for strip in strips:
         composite = begin("median", 1)
         for scene in scenes:
@@ -81,13 +114,21 @@ def compose(
     return time.perf_counter() - began
 
 
+def ahead(at_once: int, width: int) -> Ahead:
+    """As a run would read ahead."""
+    look_bytes = 256 * width * (2 * len(BANDS) + 1)
+    return Ahead.within(
+        AHEAD_BUDGET, wanted=at_once, job_bytes=READING * look_bytes, result_bytes=look_bytes
+    )
+
+
 def read_all(source: Any, rect: Rect, grid: Grid, at_once: int) -> tuple[float, list[Raster]]:
     began = time.perf_counter()
     strips = [Rect(row, rect.col, min(256, rect.row_stop - row), rect.width)
               for row in range(rect.row, rect.row_stop, 256)]  # fmt: skip
     jobs = [partial(source.read, scene, BANDS, grid, strip)
             for strip in strips for scene in source.scenes()]  # fmt: skip
-    looks: deque[Raster] = deque(in_order(jobs, at_once))
+    looks: deque[Raster] = deque(in_order(jobs, ahead(at_once, rect.width)))
     return time.perf_counter() - began, list(looks)
 
 
@@ -110,22 +151,23 @@ def main() -> None:
     asked.add_argument("--dates", type=int, default=12)
     asked.add_argument("--side", type=int, default=2048)
     asked.add_argument("--block", type=int, default=512)
+    asked.add_argument("--per-host", type=int, default=8, help="requests at a time")
     asked.add_argument("--work", type=int, default=0, help="medians a strip; 0: as long as reading")
     given = asked.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="minetrace-stac-"))
     write_catalog(folder / "catalog", shots(given.dates, given.side), block_px=given.block)
-    grid = Grid(UTM, 10.0)
+    grid, http = Grid(UTM, 10.0), HttpOptions(per_host=given.per_host)
     inner = given.side * 5 // 8
     rect = Rect(-859_003 + 100, 34_501 + 100, inner, inner)
     to = Transformer.from_crs(UTM, "EPSG:4326", always_xy=True)
     lon, lat = to.transform(*CORNER)
     region = box(lon, lat - 0.1, lon + 0.1, lat)
-    with StacServer(folder / "catalog", latency_s=given.latency_ms / 1000) as served:
+    with serving(folder / "catalog", given.latency_ms / 1000) as (url, sent):
 
         def source(name: str) -> StacSource:
             quest = Quest(region, region, ((date(2023, 1, 1), date(2024, 1, 1)),),
                           folder / "items", folder / name)  # fmt: skip
-            return StacSource(StacOptions(served.url, "sentinel-2-c1-l2a"), quest)
+            return StacSource(StacOptions(url, "sentinel-2-c1-l2a", http=http), quest)
 
         alone = source("one")
         read_s, looks = read_all(alone, rect, grid, alone.reads_ahead)
@@ -134,9 +176,9 @@ def main() -> None:
         compute_s = compose(alone, rect, grid, 1, work, pixels=looks)
         del looks
         both = source("two")
-        served.forget()
+        sent()
         wall_s = compose(both, rect, grid, both.reads_ahead, work)
-        sent = served.seen.bytes_sent
+        sent_bytes, requests = sent()
         apart_s = compose(source("three"), rect, grid, 1, work)
     touched = touched_bytes(folder / "catalog", rect, grid)
     print(
@@ -146,8 +188,9 @@ def main() -> None:
     print(f"computing alone  {compute_s:7.2f} s")
     print(f"both             {wall_s:7.2f} s = {wall_s / max(read_s, compute_s):.2f} x the larger")
     print(f"one by one       {apart_s:7.2f} s")
-    print(f"bytes            {sent / 1e6:7.1f} MB = {sent / touched:.2f} x the blocks touched "
-          f"({touched / 1e6:.1f} MB), {len(served.seen.requests)} requests")  # fmt: skip
+    print(f"bytes            {sent_bytes / 1e6:7.1f} MB = {sent_bytes / touched:.2f} x the blocks "
+          f"touched ({touched / 1e6:.1f} MB), {requests} requests")  # fmt: skip
+    print(f"load             {os.getloadavg()[0]:.1f} in the last minute, {os.cpu_count()} cores")
     shutil.rmtree(folder)
 
 

@@ -31,7 +31,7 @@ from minetrace.errors import (
     ReadFailedError,
     UserError,
 )
-from minetrace.flow.ahead import in_order
+from minetrace.flow.ahead import Ahead, in_order
 from minetrace.flow.decoding import NAMES, Decoder
 from minetrace.flow.plan import Job, Look, Place
 from minetrace.flow.readers import CompositeReader, ScoreReader, cell_coverage, mosaic
@@ -48,7 +48,8 @@ SCORE_RECIPE = 1
 DECODE_RECIPE = 1
 OUTLINE_RECIPE = 1
 BLOCK_BUDGET = 512 << 20  # bytes of looks held at once by one worker
-AHEAD_BUDGET = 768 << 20  # bytes of looks that are being read meanwhile
+AHEAD_BUDGET = 768 << 20  # bytes of looks that are read meanwhile
+READING = 4  # reading a look takes about so many times its own memory
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Compose:
         days = [_days(looks, block) for block in cut]
         reads = (partial(_day, job, place, line, block)
                  for block, lines in zip(cut, days, strict=True) for line in lines)  # fmt: skip
-        rasters = in_order(reads, _at_once(job, looks, cut))
+        rasters = in_order(reads, _ahead(job, looks, cut))
         for block, lines in zip(cut, days, strict=True):
             part = block & tile
             inside = wanted[part.within(tile)]
@@ -163,12 +164,14 @@ def _day(job: Job, place: Place, looks: Sequence[Look], block: Rect) -> Raster:
     return reduce(Raster.over, rasters)
 
 
-def _at_once(job: Job, looks: Sequence[Look], blocks: Sequence[Rect]) -> int:
-    """How many reads may be under way: as the slowest source likes it, as memory allows."""
+def _ahead(job: Job, looks: Sequence[Look], blocks: Sequence[Rect]) -> Ahead:
+    """How far to read ahead: as the slowest source likes it, as memory allows."""
     wanted = max((job.sources[look.source].reads_ahead for look in looks), default=1)
     largest = max((block.height * block.width for block in blocks), default=1)
-    one = largest * (2 * len(job.bands) + 1) * 4  # reading takes about four times the look itself
-    return max(1, min(wanted, AHEAD_BUDGET // one))
+    look_bytes = largest * (2 * len(job.bands) + 1)
+    return Ahead.within(
+        AHEAD_BUDGET, wanted=wanted, job_bytes=READING * look_bytes, result_bytes=look_bytes
+    )
 
 
 @dataclass(frozen=True)
