@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 
 from minetrace.chips.audit import Audit, audit
 from minetrace.chips.manifest import write_manifest
@@ -22,6 +24,7 @@ from minetrace.chips.values import Values
 from minetrace.chips.windows import background, touched
 from minetrace.core.data_set import Chip, DataSet
 from minetrace.core.grid import Tile
+from minetrace.core.model import ModelCard
 from minetrace.core.provenance import fingerprint
 from minetrace.core.raster import NODATA, REFLECTANCE_SCALE
 from minetrace.core.region import project
@@ -32,10 +35,11 @@ from minetrace.flow.data_sets import write_audit
 from minetrace.flow.engine import Engine
 from minetrace.flow.hard import false_alarms
 from minetrace.flow.imagery import name_of
-from minetrace.flow.plan import Job, Place, plan, read_study_region
+from minetrace.flow.plan import Job, Place, common_bands, plan, read_study_region
 from minetrace.flow.report import Reporter, Silent
 from minetrace.flow.study import Study
 from minetrace.flow.study_chips import ChipStudy, LabelStudy
+from minetrace.sources.source import Source
 from minetrace.store.files import read_json, sha256, write_json
 from minetrace.store.run_folder import RunFolder
 
@@ -90,7 +94,7 @@ def make_chips(
         reading = read_study_labels(labels, settings, region, study.timeline)
         for note in reading.notes:
             tell.note(note)
-        job = _with_bands(plan(study, folder), settings)
+        job = _with_bands(plan(study, folder, _nobody), settings)
         sheets = tuple(
             Sheet.of(reading.labels, place.zone.geometry, place.grid, settings.point_m)
             for place in job.places
@@ -102,13 +106,32 @@ def make_chips(
         return _finish(cutting, cuts, reading, tell)
 
 
+@dataclass(frozen=True)
+class Nobody:
+    """Stands where a run has its model: chips are cut, not scored."""
+
+    card: ModelCard
+
+    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Never asked."""
+        raise NotImplementedError
+
+
+def _nobody(study: Study, sources: Sequence[Source]) -> Nobody:
+    bands = common_bands(sources)
+    if not bands:
+        raise BandError("the sources share no band; name their bands alike under sources.bands")
+    return Nobody(ModelCard("chips", bands[:1], 1, 1, "pixels", "mined", context_px=0,
+                            calibrated=True))  # fmt: skip
+
+
 def _with_bands(job: Job, settings: ChipStudy) -> Job:
     """The job with the bands of the chips, rather than those of a model."""
-    there = [b for b in job.sources[0].bands if all(b in s.bands for s in job.sources)]
+    there = common_bands(job.sources)
     missing = [band for band in settings.bands if band not in there]
     if missing:
         raise BandError(f"chips.bands: the imagery has no {missing[0]}; it has {', '.join(there)}")
-    return replace(job, bands=settings.bands or tuple(there))
+    return replace(job, bands=settings.bands or there)
 
 
 def _claim(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from minetrace.sources.source import Scene, Source
 from minetrace.store.outlines import read_region
 from minetrace.store.run_folder import Key, RunFolder
 
+ChooseScorer = Callable[[Study, Sequence[Source]], Scorer]
 TRUE_COLOUR = ("red", "green", "blue")
 
 
@@ -115,19 +116,31 @@ class Job:
         return [*composites, *scores, *decoded, *outlines, *panel]
 
 
-def resolve_study(study: Study, region: Region, run: RunFolder) -> tuple[Study, tuple[Source, ...]]:
+def study_scorer(study: Study, sources: Sequence[Source]) -> Scorer:
+    """The model that a study names."""
+    return open_model(study.model.name, study.model.path, common_bands(sources))
+
+
+def resolve_study(
+    study: Study, region: Region, run: RunFolder, choose: ChooseScorer = study_scorer
+) -> tuple[Study, tuple[Source, ...]]:
     """Open the sources and write into the study what it left open."""
     sources = tuple(open_source(source, region, study.timeline, run) for source in study.sources)
     grid = study.grid
     if grid.resolution_m is None:
-        scorer = _scorer(study, sources)
+        scorer = choose(study, sources)
         native = min(source.resolution_m for source in sources)
         grid = grid.model_copy(update={"resolution_m": scorer.card.resolution_m or native})
     return study.model_copy(update={"grid": grid}), sources
 
 
-def plan(study: Study, run: RunFolder) -> Job:
+def plan(study: Study, run: RunFolder, choose: ChooseScorer = study_scorer) -> Job:
     """Lay out the work of a study.
+
+    Args:
+        study: what is asked.
+        run: the folder.
+        choose: says what scores, where that is not the study's model.
 
     Raises:
         UserError: the region, the imagery, the bands or the model cannot be used, or the model's
@@ -135,9 +148,9 @@ def plan(study: Study, run: RunFolder) -> Job:
         NoImageryError: no scene touches the region in any of the periods.
     """
     region = read_study_region(study)
-    study, sources = resolve_study(study, region, run)
+    study, sources = resolve_study(study, region, run, choose)
     _refuse_mixed_levels(sources)
-    scorer = _scorer(study, sources)
+    scorer = choose(study, sources)
     delineator = _delineator(study, scorer, sources)
     decoder = Decoder.of(study.decode, scorer.card)
     refuse_impossible(study.rules, study.timeline)
@@ -266,25 +279,21 @@ def _box(bounds: tuple[float, float, float, float]) -> str:
     return f"{west:.3f} to {east:.3f} E, {south:.3f} to {north:.3f} N"
 
 
-def _common(sources: Sequence[Source]) -> tuple[str, ...]:
+def common_bands(sources: Sequence[Source]) -> tuple[str, ...]:
     """Bands that every source has, in the order of the first."""
     first, *others = (source.bands for source in sources)
     return tuple(band for band in first if all(band in other for other in others))
 
 
-def _scorer(study: Study, sources: Sequence[Source]) -> Scorer:
-    return open_model(study.model.name, study.model.path, _common(sources))
-
-
 def _delineator(study: Study, scorer: Scorer, sources: Sequence[Source]) -> Scorer | None:
     if not study.delineate or scorer.card.extent == "mined":
         return None
-    return Spectral.over(_common(sources))
+    return Spectral.over(common_bands(sources))
 
 
 def _bands(scorer: Scorer, delineator: Scorer | None, sources: Sequence[Source]) -> tuple[str, ...]:
     """Bands of the composites: what the scorers want, and a true-colour picture."""
-    here = _common(sources)
+    here = common_bands(sources)
     wanted = list(resolve(scorer.card, here))
     wanted += list(resolve(delineator.card, here)) if delineator else []
     wanted += [band for band in TRUE_COLOUR if band in here]
