@@ -12,7 +12,7 @@ import shapely
 
 from minetrace.core.period import Period
 from minetrace.errors import LabelError, MissingFileError
-from minetrace.labels.overlap import overlaps, without_duplicates
+from minetrace.labels.overlap import overlaps, table, without_duplicates
 from minetrace.labels.read import LabelFile, read_all, read_labels
 from minetrace.labels.select import between_latitudes, in_regions, outside, within, without
 
@@ -45,6 +45,9 @@ def test_a_union_of_files_keeps_sources_and_drops_what_is_drawn_twice(tmp_path: 
     found = overlaps(labels)
     assert len(found.pairs) == 2
     assert found.duplicates.sum() == 1
+    told = table(labels, found).splitlines()
+    assert sum(line.endswith(",1,0") for line in told) == 1
+    assert told[0].startswith("first,second,shared_ha")
     once = without_duplicates(labels, found)
     assert list(once.source) == ["one", "one", "two"]
     assert list(in_regions(once, ["CIV"]).id) == ["one:1"]

@@ -18,7 +18,7 @@ from minetrace.core.region import Region, project
 from minetrace.errors import LabelError, StudyError
 from minetrace.flow.study_chips import ChipStudy, LabelStudy
 from minetrace.labels.labels import Labels
-from minetrace.labels.overlap import Overlaps, overlaps, without_duplicates
+from minetrace.labels.overlap import Overlaps, overlaps, table, without_duplicates
 from minetrace.labels.read import Repairs, read_all
 from minetrace.labels.select import between_latitudes, in_regions, outside, within, without
 from minetrace.store.outlines import read_region
@@ -26,11 +26,19 @@ from minetrace.store.outlines import read_region
 
 @dataclass(frozen=True)
 class Reading:
-    """Labels as a study wants them, and what was mended on the way."""
+    """Labels as a study wants them, and what was mended on the way.
+
+    Attributes:
+        labels: each outline once.
+        repairs: of each file.
+        overlaps: pairs that share ground, before the second of two that are one was dropped.
+        pairs: the same as CSV.
+    """
 
     labels: Labels
     repairs: tuple[Repairs, ...]
     overlaps: Overlaps
+    pairs: str
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -68,7 +76,7 @@ def read_study_labels(
         raise LabelError("no label is left inside the region; look at the region and at "
                          "chips.select")  # fmt: skip
     found = overlaps(labels)
-    return Reading(without_duplicates(labels, found), repairs, found)
+    return Reading(without_duplicates(labels, found), repairs, found, table(labels, found))
 
 
 def _refuse_timeless(studies: Sequence[LabelStudy]) -> None:

@@ -40,7 +40,7 @@ from minetrace.flow.report import Reporter, Silent
 from minetrace.flow.study import Study
 from minetrace.flow.study_chips import ChipStudy, LabelStudy
 from minetrace.sources.source import Source
-from minetrace.store.files import read_json, sha256, write_json
+from minetrace.store.files import read_json, sha256, write_json, write_text
 from minetrace.store.run_folder import RunFolder
 
 RECIPE = 1
@@ -255,6 +255,7 @@ def _finish(
         data = divide(data, settings.split.rule())
     write_manifest(out, data, extra={"labels": list(reading.notes), "unlabelled": unlabelled,
                                      "size": settings.size})  # fmt: skip
+    write_text(out / "label-overlaps.csv", reading.pairs)
     found = audit(data)
     write_audit(out, found)
     sheet = out / "contact-sheet.png"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +72,19 @@ def overlaps(labels: Labels) -> Overlaps:
         pairs, hectares[some], area / union if len(area) else area,
         labels.klass[pairs[:, 0]] != labels.klass[pairs[:, 1]],
     )  # fmt: skip
+
+
+def table(labels: Labels, found: Overlaps) -> str:
+    """The pairs as CSV: the two labels, the ground that they share, what they are to each other."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["first", "second", "shared_ha", "iou", "same_outline", "classes_differ"])
+    for (i, j), ha, iou, same, differ in zip(
+        found.pairs, found.hectares, found.iou, found.duplicates, found.differ, strict=True
+    ):
+        rows.writerow([labels.id[i], labels.id[j], f"{ha:.4f}", f"{iou:.4f}", int(same),
+                       int(differ)])  # fmt: skip
+    return text.getvalue()
 
 
 def without_duplicates(labels: Labels, found: Overlaps) -> Labels:
