@@ -28,7 +28,7 @@ from minetrace.models.distortion import Distortion
 from minetrace.models.losses import Loss
 from minetrace.models.training import Look, Training, best, finished, rate_at
 from minetrace.models.training_log import write_board, write_log
-from minetrace.models.validation import Agreement, agreement
+from minetrace.models.validation import NO_AGREEMENT, Agreement, agreement
 
 STATE = "state.pt"
 LAYOUT = torch.channels_last  # a third faster than the default on a CPU
@@ -211,9 +211,8 @@ class _Run:
 
     def _agreement(self) -> Agreement:
         """That of the running mean, which is what is kept."""
-        nothing = np.zeros(0, np.int64)
         if self.task.validation is None:
-            return Agreement(float("nan"), nothing, nothing, nothing)
+            return NO_AGREEMENT
         held = {k: v.clone() for k, v in self.net.state_dict().items()}
         self.net.load_state_dict(self.mean)
         try:

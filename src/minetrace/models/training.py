@@ -83,7 +83,8 @@ class Look:
         loss: mean of the training crops since the look before.
         rate: learning rate of the last step.
         val_loss: mean over the validation part; NaN without one.
-        val_iou: at one half; of several classes the mean of the present; NaN without one.
+        val_iou: of each class at the threshold that suits it best, the mean of those that are
+            there; NaN without one.
         seconds: of training so far.
     """
 

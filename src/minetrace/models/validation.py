@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from minetrace.core.data_set import IGNORE
-from minetrace.core.metrics import iou
 from minetrace.models.crops import Pool, windows
 from minetrace.models.losses import Loss
+
+STEPS = 100  # thresholds that are tried
+
+IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -22,37 +25,44 @@ class Agreement:
     """How a network and labels agree.
 
     Attributes:
-        loss: mean over batches.
-        tp: per class but the first, pixels (or chips) at one half.
-        fp: likewise.
-        fn: likewise.
+        loss: mean over batches; NaN if there were none.
+        ones: (classes - 1, STEPS) pixels (or chips) of each class but the first, by probability.
+        zeros: likewise, of all others.
     """
 
     loss: float
-    tp: NDArray[np.int64]
-    fp: NDArray[np.int64]
-    fn: NDArray[np.int64]
+    ones: IntArray
+    zeros: IntArray
 
     @property
     def iou(self) -> float:
-        """Mean over the classes that are there or were found; NaN if none is."""
-        counts = zip(self.tp.tolist(), self.fp.tolist(), self.fn.tolist(), strict=True)
-        each = [iou(*count) for count in counts if sum(count)]
-        return float(np.mean(each)) if each else float("nan")
+        """Each class at the threshold that suits it best, mean of those that are there.
+
+        Not at one half: crops are drawn around labels, so the network expects more of them than
+        there are, and one half would reward it for expecting less. NaN if no class is there.
+        """
+        tp, fp = (np.cumsum(counts[:, ::-1], axis=1) for counts in (self.ones, self.zeros))
+        there = tp[:, -1] > 0
+        shares = tp[there] / (tp[there, -1:] + fp[there])
+        return float(shares.max(axis=1).mean()) if there.any() else float("nan")
+
+
+NO_AGREEMENT = Agreement(
+    float("nan"), np.zeros((1, STEPS), np.int64), np.zeros((1, STEPS), np.int64)
+)
 
 
 def agreement(net: nn.Module, pool: Pool, side: int, batch: int, loss: Loss) -> Agreement:
     """Score every window of some chips and count."""
     losses: list[float] = []
-    total: NDArray[np.int64] | None = None
+    counts: list[tuple[IntArray, IntArray]] = []
     for logits, target in scored(net, pool, side, batch):
         losses.append(float(loss(logits, target)))
-        counts = _counts(logits, target)
-        total = counts if total is None else total + counts
-    if total is None:
-        empty = np.zeros(0, np.int64)
-        return Agreement(float("nan"), empty, empty, empty)
-    return Agreement(float(np.mean(losses)), total[0], total[1], total[2])
+        counts.append(_counted(logits, target))
+    if not losses:
+        return NO_AGREEMENT
+    ones, zeros = (np.sum(part, axis=0) for part in zip(*counts, strict=True))
+    return Agreement(float(np.mean(losses)), ones, zeros)
 
 
 def scored(net: nn.Module, pool: Pool, side: int, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -97,13 +107,14 @@ def known_logits(
     return np.concatenate(labels), np.concatenate(logits)
 
 
-def _counts(logits: Tensor, target: Tensor) -> NDArray[np.int64]:
-    """tp, fp and fn per class but the first, (3, classes - 1)."""
-    known = target != IGNORE
-    said = (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
-    rows = []
-    for k in range(1, max(2, logits.shape[1])):
-        here, true = (said == k) & known, (target == k) & known
-        counts = (here & true).sum(), (here & ~true).sum(), (~here & true).sum()
-        rows.append([int(count) for count in counts])
-    return np.array(rows, np.int64).T
+def _counted(logits: Tensor, target: Tensor) -> tuple[IntArray, IntArray]:
+    """How many pixels have each probability: of each class but the first, and of all others."""
+    one = logits.shape[1] == 1
+    said = torch.sigmoid(logits) if one else torch.softmax(logits, 1)[:, 1:]
+    step = (said * STEPS).long().clamp(0, STEPS - 1)
+    rows: list[list[IntArray]] = []
+    for k in range(step.shape[1]):
+        known = target != IGNORE
+        here = [step[:, k][known & (target == k + 1)], step[:, k][known & (target != k + 1)]]
+        rows.append([np.bincount(values.numpy(), minlength=STEPS) for values in here])
+    return np.array([ones for ones, _ in rows]), np.array([zeros for _, zeros in rows])

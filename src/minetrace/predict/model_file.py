@@ -69,6 +69,27 @@ def write_model(folder: Path, onnx: bytes, card: ModelCard) -> ModelCard:
     return signed
 
 
+def zip_model(path: Path, target: Path) -> ModelCard:
+    """Pack a model into one file to hand on; the same model gives the same bytes.
+
+    Raises:
+        MissingFileError: the model is not there.
+        ModelError: it is none, or was tampered with.
+        DiskFullError: no room left.
+        NoPermissionError: the file may not be written.
+    """
+    _, card = read_model(path)
+
+    def pack(part: Path) -> None:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in (CARD, ONNX):
+                archive.writestr(zipfile.ZipInfo(f"{card.name}/{name}"), _read(path, name),
+                                 zipfile.ZIP_DEFLATED)  # fmt: skip
+
+    write_whole(target, pack)
+    return card
+
+
 def _put(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 

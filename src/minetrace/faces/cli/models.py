@@ -9,7 +9,7 @@ import typer
 from minetrace.faces.cli.card import card_facts, facts
 
 app = typer.Typer(
-    help="List, show, check and import models.", no_args_is_help=True, rich_markup_mode=None
+    help="List, show, check, import and export models.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
@@ -124,6 +124,26 @@ def import_model(
     facts(card_facts(card))
     if not card.input_shape:
         typer.echo(f"Use it: minetrace run --model {folder}")
+
+
+@app.command("export")
+def export_model(
+    model: str = typer.Argument(..., help="A name, or a model folder or zip."),
+    out: Path | None = typer.Option(None, help="The file to write.  [default: NAME.zip]"),
+) -> None:
+    """Check a model, then pack it into one file to hand on: network, card, licence, figures.
+
+    Example:  minetrace models export runs/my-pits/model
+    """
+    from minetrace.predict.model_check import check_model
+    from minetrace.predict.model_file import zip_model
+
+    place = _place(model)
+    card = check_model(place).card
+    target = out or Path(f"{card.name}.zip")
+    zip_model(place, target)
+    typer.echo(f"{target} written: {card.name}, licence {card.licence or 'not said'}")
+    typer.echo(f"Use it: minetrace run --model {target}")
 
 
 def _free(folder: Path, force: bool) -> Path:
