@@ -65,6 +65,16 @@ def test_an_unknown_key_names_the_nearest(ask: Any) -> None:
     refused(ask(vectors={"min_hectares": 1}), 2, "min_hectares", "min_ha")
 
 
+@pytest.mark.parametrize("url", [
+    "https://me:hunter2@example.org/stac", "https://example.org/stac?api_key=hunter2",
+    "https://example.org/stac?X-Amz-Signature=hunter2", "https://me:hunter2@example.org:port/stac",
+])  # fmt: skip
+def test_a_secret_in_an_address_is_refused_and_not_repeated(ask: Any, url: str) -> None:
+    done = ask(sources=[{"kind": "stac", "url": url, "collection": "c"}])
+    refused(done, 2, "example.org")
+    assert "hunter2" not in done.stderr
+
+
 def test_missing_and_empty_imagery(ask: Any, tmp_path: Path) -> None:
     refused(ask(sources=files(tmp_path / "nowhere")), 2, "nowhere")
     (tmp_path / "empty").mkdir()

@@ -17,6 +17,7 @@ from minetrace.errors import ReadFailedError, StudyError
 from minetrace.sources import stac_signing
 from minetrace.sources.stac_profiles import COPERNICUS, PROFILES, profile
 from minetrace.sources.stac_signing import Access, address, chosen
+from minetrace.store.http import HttpClient, holds_secret
 from minetrace.testing.stac_catalog import write_catalog
 from minetrace.testing.stac_server import Fault, StacServer
 
@@ -111,3 +112,27 @@ def test_profiles_are_known_by_name() -> None:
         assert known.needs
     with pytest.raises(StudyError, match="did you mean earth-search"):
         profile("earthsearch")
+
+
+def test_a_token_goes_to_its_own_hosts_alone_and_in_private(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEST_TOKEN", "hush")
+    access = Access("bearer", hosts=(".example.org",), token_env="TEST_TOKEN")
+    sign = stac_signing.signer(access, HttpClient())
+    assert sign is not None
+    for url, sent in (
+        ("https://example.org/a", True), ("https://data.example.org/a", True),
+        ("https://badexample.org/a", False), ("https://example.org.bad.net/a", False),
+        ("http://data.example.org/a", False),
+    ):  # fmt: skip
+        assert ("Authorization" in sign("GET", url)[1]) == sent, url
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [("https://a.org/x.tif?sv=2021&sig=ab", True), ("https://u:p@a.org/x.tif", True),
+     ("https://a.org/x.tif?X-Goog-Signature=1", True), ("https://a.org/x?dataset=b", False)],
+)  # fmt: skip
+def test_addresses_with_a_secret_are_known(url: str, secret: bool) -> None:
+    assert holds_secret(url) == secret

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import shapely
@@ -107,6 +108,9 @@ def _access(study: StacStudy, known: Profile | None, collection: str | None) -> 
                 f"sources.access: the environment variable {access.missing[0]} is not set: "
                 "export it first"
             )
+        if access.kind == "bearer" and not access.hosts:  # a token is not for every host
+            at = study.url or (known.url if known else "")
+            return replace(access, hosts=(urlsplit(at).hostname or "",))
         return access
     if known is None:
         return Access()

@@ -27,6 +27,7 @@ from minetrace.errors import MissingFileError, PeriodError, StudyError
 from minetrace.flow.study_chips import ChipStudy, LabelStudy
 from minetrace.flow.study_sources import SOURCES, AnySource, Closed, FilePath
 from minetrace.flow.study_time import DecodeStudy, RulesStudy
+from minetrace.store.http import redacted
 
 _SPAN = re.compile(r"\s*(\d{4})\s*(?:\.\.|-|–|:)\s*(\d{4})\s*")
 
@@ -285,6 +286,8 @@ def _explain(error: ValidationError) -> str:
         return f"{place!r} is missing"
     text = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
+    if isinstance(given, str) and "://" in given:
+        given = redacted(given)
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
     return f"{place}: {text}{shown}"
 

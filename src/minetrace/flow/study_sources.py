@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from minetrace.store.http import holds_secret, redacted
+
 
 def _resolve(value: Any, info: ValidationInfo) -> Any:
     """Fill in environment variables and take relative paths from the study's folder."""
@@ -114,6 +116,11 @@ class SourceStudy(Closed):
 def _catalog_url(value: Any, info: ValidationInfo) -> Any:
     """An address stays as it is; a path is one of a catalog on disk."""
     if not isinstance(value, str) or "://" in value:
+        if isinstance(value, str) and holds_secret(value):
+            raise ValueError(
+                f"{redacted(value)}: a study is written down, so its addresses hold no password, "
+                "key or token; name the environment variable that has it in access"
+            )
         return value
     return str(_resolve(value, info))
 
@@ -125,7 +132,9 @@ class AccessStudy(Closed):
         "open", description="freely, by signed addresses, by S3 keys, or by a token"
     )
     url: str = Field("", description="of the token service (sas) or the endpoint (s3)")
-    hosts: tuple[str, ...] = Field((), description="endings of the hosts it is for; default: all")
+    hosts: tuple[str, ...] = Field(
+        (), description="endings of its hosts; default: all, for a token the catalog's own"
+    )
     key_env: str = Field("", description="environment variable of the S3 key")
     secret_env: str = Field("", description="and of its secret")
     token_env: str = Field("", description="environment variable of the token")

@@ -40,7 +40,7 @@ from minetrace.sources.stac_signing import signer
 from minetrace.sources.stac_window import mask_window, window_under
 from minetrace.store.http import client, redacted
 
-READ_RECIPE = 1  # changes whenever the same items and options would give other pixels
+READ_RECIPE = 2  # changes whenever the same items and options would give other pixels
 DEGREES = 0.1  # a pixel's side below this is not in metres
 READS_AHEAD = 4
 FETCHERS = 16  # threads of a process that wait for servers; the hosts' limits are another matter
@@ -162,7 +162,9 @@ class StacSource:
             "items": [
                 {"id": item.id, "collection": item.collection, "version": item.version,
                  "bands": {band: [redacted(item.bands[band].href), *_plain(rule)]
-                           for band, rule in self._rules[item.id].items()}}
+                           for band, rule in self._rules[item.id].items()},
+                 "nodata": {band: item.bands[band].nodata for band in self._rules[item.id]},
+                 "mask": redacted(item.mask[1].href) if item.mask and self._mask else None}
                 for item in self._scenes[scene]
             ],
             "mask": as_json(self._mask) if self._mask else None,

@@ -18,10 +18,10 @@ from minetrace.core.provenance import fingerprint
 from minetrace.errors import MissingFileError, NoPermissionError, ReadFailedError, StudyError
 from minetrace.sources.stac_items import Item, from_table, newest, parse_item, to_table
 from minetrace.store.files import write_whole
-from minetrace.store.http import HttpClient, Reply, Signer, redacted
+from minetrace.store.http import HttpClient, Reply, Signer, holds_secret, redacted
 from minetrace.store.outlines import read_table, write_table
 
-SEARCH_RECIPE = 1  # changes whenever the same answers would give another table
+SEARCH_RECIPE = 2  # changes whenever the same answers would give another table
 PAGE = 100  # servers fail where a page of long items gets too many bytes
 MOST_POINTS = 500  # of an outline that is sent to a catalog
 
@@ -48,7 +48,7 @@ class Search:
     def key(self) -> str:
         """Names the answer: equal searches have equal keys."""
         return fingerprint({
-            "recipe": SEARCH_RECIPE, "url": redacted(self.url), "collection": self.collection,
+            "recipe": SEARCH_RECIPE, "url": self.url, "collection": self.collection,
             "ground": shapely.to_wkb(shapely.normalize(self.ground), hex=True),
             "spans": [[str(a), str(b)] for a, b in self.spans], "alternate": self.alternate,
         })  # fmt: skip
@@ -86,9 +86,15 @@ def find_items(
         if search.holds(item.day) and item.footprint.intersects(search.ground):
             found[item.collection, item.id] = item
     items = sorted(newest(found.values()), key=lambda item: (item.day, item.id))
-    if path and items:  # what is not there yet may be there the next time
+    # what is not there yet may be there the next time, and what is signed is not written down
+    if path and items and not any(map(_signed, items)):
         write_whole(path, partial(write_table, table=to_table(items)))
     return items
+
+
+def _signed(item: Item) -> bool:
+    assets = [*item.bands.values(), *([item.mask[1]] if item.mask else [])]
+    return any(holds_secret(asset.href) for asset in assets)
 
 
 def _ask(search: Search, client: HttpClient, sign: Signer | None) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from minetrace.errors import NoPermissionError, ReadFailedError, StudyError
 from minetrace.store.http import HttpClient, Signer, redacted
 
 MARGIN = timedelta(minutes=5)  # a token is renewed when it has less than this, or a fifth, left
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
@@ -63,7 +64,8 @@ class Access:
     def covers(self, url: str) -> bool:
         """True if an address is one of those that it is for."""
         host = urlsplit(url).hostname or ""
-        return not self.hosts or any(host.endswith(end) for end in self.hosts)
+        ends = [end.removeprefix(".") for end in self.hosts]
+        return not ends or any(host == end or host.endswith(f".{end}") for end in ends)
 
 
 OPEN = Access()
@@ -113,7 +115,9 @@ def signer(access: Access, client: HttpClient) -> Signer | None:
 
 
 def _bearer(access: Access, url: str) -> Mapping[str, str]:
-    if not access.covers(url):
+    parts = urlsplit(url)
+    private = parts.scheme == "https" or parts.hostname in LOOPBACK
+    if not (private and access.covers(url)):
         return {}
     return {"Authorization": f"Bearer {os.environ.get(access.token_env, '')}"}
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
@@ -34,6 +34,10 @@ _REDIRECTS = urllib3.Retry(
     total=None, connect=0, read=0, redirect=4, status=0, other=0, raise_on_redirect=False
 )
 _POLL_S = 0.02
+_SECRETS = {  # names in a query that stand for who asks
+    "access_token", "api_key", "apikey", "auth", "googleaccessid", "key", "key-pair-id", "password",
+    "policy", "sig", "signature", "subscription-key", "token",
+}  # fmt: skip
 _NO_HOST = "no such host, or no network"
 
 
@@ -197,16 +201,38 @@ def _slot(folder: Path, host: str, count: int) -> Iterator[None]:
 
 def redacted(url: str) -> str:
     """An address that may be shown: without user, password, query and fragment."""
-    parts = urlsplit(url)
+    parts = _split(url)
     if not parts.netloc:
         return url.partition("?")[0]
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{host}{port}{parts.path}"
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def holds_secret(url: str) -> bool:
+    """True if an address has a user, a password, a key or a signature in it."""
+    parts = _split(url)
+    names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    signed = any(name.startswith(("x-amz-", "x-goog-")) for name in names)
+    return "@" in parts.netloc or signed or not names.isdisjoint(_SECRETS)
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of an address.
+
+    Raises:
+        StudyError: it is none.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        shown = url.partition("?")[0].rpartition("@")[2]
+        raise StudyError(f"{shown}: not an address of a server ({error})") from error
+    return parts
 
 
 def _host(url: str) -> str:
-    parts = urlsplit(url)
+    parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise StudyError(f"{redacted(url)}: not an address that begins with http:// or https://")
     return parts.netloc.rpartition("@")[2]

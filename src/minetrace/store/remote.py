@@ -37,18 +37,6 @@ class RemoteFile:
     cache: RangeCache
     sign: Signer | None = None
 
-    def size(self) -> int:
-        """Its length in bytes.
-
-        Raises:
-            ReadFailedError: the server does not answer with it.
-        """
-        note = self.cache.note(self.url)
-        if note is None:
-            self.read(0, 1)
-            note = self.cache.note(self.url)
-        return int(json.loads(note or b"{}")["size"])
-
     def read(self, offset: int, length: int) -> bytes:
         """Exactly these bytes.
 
@@ -59,6 +47,9 @@ class RemoteFile:
         if head is None and offset + length <= FIRST_BYTES:
             head = self._head()
         if head is not None and offset + length <= len(head):
+            size = self._noted_size()
+            if size is not None and offset + length > size:
+                raise self._cut_short(size, offset + length)
             return head[offset : offset + length]
         return self.ranges([(offset, length)])[0]
 
@@ -96,6 +87,16 @@ class RemoteFile:
         with self.cache.alone(self.url):
             self.cache.drop(self.url)
 
+    def _noted_size(self) -> int | None:
+        note = self.cache.note(self.url)
+        return None if note is None else int(json.loads(note)["size"])
+
+    def _cut_short(self, ends: int, needed: int) -> ReadFailedError:
+        return ReadFailedError(
+            f"{redacted(self.url)}: ends at byte {ends}, and byte {needed} is needed, so it is cut "
+            "short; report it to the catalog, or leave the scene out with sources.exclude"
+        )
+
     @property
     def _suffix(self) -> str:
         return PurePosixPath(urlsplit(self.url).path).suffix
@@ -118,11 +119,7 @@ class RemoteFile:
         for offset, length in together:
             content = body[offset - first : offset - first + length]
             if len(content) != length:
-                raise ReadFailedError(
-                    f"{redacted(self.url)}: ends at byte {first + len(body)}, and byte "
-                    f"{offset + length} is needed, so it is cut short; report it to the catalog, "
-                    "or leave the scene out with sources.exclude"
-                )
+                raise self._cut_short(first + len(body), offset + length)
             found[offset, length] = content
             self.cache.put(self.url, offset, content)
         return found
