@@ -85,11 +85,11 @@ def test_from_files_to_a_map_and_a_tally(command, tmp_path: Path) -> None:  # ty
     layers = set(pyogrio.list_layers(tmp_path / "p/tallies.gpkg")[:, 0])
     assert layers == {"territories", "tallies"}
     exposed = pd.read_csv(tmp_path / "p/exposure.csv")
-    assert exposed.distance_km.round(2).tolist() == [1.11, 0.0]
+    assert exposed.distance_km.round(2).tolist() == [1.16, 0.06]
     code, said = command("compare", tmp_path / "q", tmp_path / "p", "--out", tmp_path / "c",
                          "--by", tmp_path / "units.gpkg", "--id", "code")  # fmt: skip
     assert code == 0, said
-    assert pd.read_csv(tmp_path / "c/sites.csv").change.tolist() == ["changed", "same"]
+    assert sorted(pd.read_csv(tmp_path / "c/sites.csv").change) == ["changed", "same"]
     assert (tmp_path / "c/map/index.html").is_file()
 
 

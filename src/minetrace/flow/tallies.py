@@ -70,7 +70,8 @@ def count(request: TallyRequest) -> tuple[pd.DataFrame, Territories]:
     territories = Territories.of(layer, id=request.id, name=name)
     classes = None if request.classes is None else read_polygons(request.classes)
     territories = _classed(territories, classes, request.class_column, request.class_period)
-    return tally(_ledger(request), territories), territories
+    table = tally(_ledger(request), territories)
+    return (table, territories) if own else _with_something(table, territories)
 
 
 def count_tables(
@@ -83,6 +84,12 @@ def count_tables(
         Territories.of(by, id=id, name=name), classes, class_column, class_period
     )
     return tally(Ledger.of(panel), territories)
+
+
+def count_countries(panel: gpd.GeoDataFrame) -> pd.DataFrame:
+    """By the countries that come along, of a table in memory."""
+    territories = Territories.of(read_polygons(shipped()), id="iso_a3", name="name")
+    return _with_something(tally(Ledger.of(panel), territories), territories)[0]
 
 
 def write(
@@ -135,6 +142,15 @@ def _ledger(request: TallyRequest) -> Ledger:
     if request.counts == "new":
         return Ledger.of(*build_new(footprints))
     return Ledger.of(build_panel(footprints))
+
+
+def _with_something(
+    table: pd.DataFrame, territories: Territories
+) -> tuple[pd.DataFrame, Territories]:  # fmt: skip
+    """Without the countries of the world that no outline touches."""
+    units = set(table["territory"][table["sites"] > 0].dropna())
+    kept = table["territory"].isna() | table["territory"].isin(units)
+    return table[kept].reset_index(drop=True), territories.only(units)
 
 
 def _classed(

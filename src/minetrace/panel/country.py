@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
 
 from minetrace.core.region import project
 from minetrace.panel.overlap import EQUAL_AREA, sound
@@ -32,7 +29,7 @@ def countries_of(panel: gpd.GeoDataFrame, countries: Territories) -> pd.Series:
     area = pd.Series(shapely.area(flat), index=np.arange(len(flat)))
     largest = area.groupby(outlined["site_id"].to_numpy()).idxmax()
     rows = largest.to_numpy()
-    near = _near(countries, flat[rows])
+    near = countries.near(flat[rows])
     pieces = cut(flat[rows], area.to_numpy()[rows], near.shapes)
     found = pd.DataFrame({
         "site": pieces.row, "m2": pieces.area_m2, "unit": near.unit[pieces.cell].astype(str)
@@ -41,13 +38,3 @@ def countries_of(panel: gpd.GeoDataFrame, countries: Territories) -> pd.Series:
     named = first.reindex(np.arange(len(rows))).astype(object)
     named[named.isna()] = None
     return pd.Series(named.to_numpy(), index=largest.index, name="country")
-
-
-def _near(countries: Territories, shapes: NDArray[np.object_]) -> Territories:
-    """The countries that some outline may touch."""
-    frame = shapely.box(*shapely.total_bounds(shapes))
-    hit = np.unique(shapely.STRtree(countries.shapes).query(frame))
-    return replace(
-        countries, unit=countries.unit[hit], kind=countries.kind[hit], shapes=countries.shapes[hit],
-        since=countries.since[hit], until=countries.until[hit],
-    )  # fmt: skip

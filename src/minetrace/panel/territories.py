@@ -8,7 +8,8 @@ share along a border they share exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -49,6 +50,22 @@ class Territories:
 
     def __len__(self) -> int:
         return len(self.unit)
+
+    def only(self, units: Collection[str]) -> Territories:
+        """The cells of some units."""
+        kept = np.flatnonzero([str(unit) in units for unit in self.unit])
+        return self._take(kept)
+
+    def near(self, shapes: Shapes) -> Territories:
+        """The cells whose frame meets that of all shapes (EPSG:6933) together."""
+        frame = shapely.box(*shapely.total_bounds(shapes))
+        return self._take(np.sort(shapely.STRtree(self.shapes).query(frame)))
+
+    def _take(self, cells: Index) -> Territories:
+        return replace(
+            self, unit=self.unit[cells], kind=self.kind[cells], shapes=self.shapes[cells],
+            since=self.since[cells], until=self.until[cells],
+        )  # fmt: skip
 
     def on(self, day: np.datetime64) -> Index:
         """The cells that hold on a day."""

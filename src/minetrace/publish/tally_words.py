@@ -16,7 +16,9 @@ def lines(table: pd.DataFrame) -> Iterator[str]:
     """The last period: the largest territories, the sums, and what overlaps."""
     last = table[table["period"] == table["period"].iloc[-1]]
     measure = "present_ha" if last["present_ha"].notna().any() else "new_ha"
-    units = last[last["part"] == "territory"].sort_values(measure, ascending=False)
+    units = last[last["part"] == "territory"].sort_values(
+        [measure, "cumulative_ha"], ascending=False
+    )
     names = units["territory"] + (" " + units["class"].fillna("–") if "class" in units else "")
     yield f"{'':<24}{measure:>14}{'cumulative_ha':>16}{'sites':>8}   {last['period'].iloc[0]}"
     shown = zip(names, units[measure], units["cumulative_ha"], units["sites"], strict=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from minetrace.flow.countries import SHIPPED, shipped
 from minetrace.flow.panel_folder import read_panel
-from minetrace.flow.tallies import TallyRequest, count, count_tables
+from minetrace.flow.tallies import TallyRequest, count, count_countries, count_tables
 from minetrace.store.outlines import read_polygons
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def tally(
         )  # fmt: skip
         return count(request)[0]
     given = read_panel(Path(panel)) if isinstance(panel, str | Path) else panel
+    if isinstance(by, str) and by == SHIPPED and classes is None:
+        return count_countries(given)
     layer, second = _table(by), None if classes is None else _table(classes)
     return count_tables(
         given, layer, id=id, name=name, classes=second, class_column=class_column,
