@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers of the suite share the cores
+
 from minetrace.testing.world import World, make_world
 
 
