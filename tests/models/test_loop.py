@@ -105,6 +105,7 @@ def test_a_real_kill_changes_no_weight(chips: Path, whole: Path, tmp_path: Path)
         while not (tmp_path / STATE).exists() and time.monotonic() < until:
             time.sleep(0.01)
         os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL  # it had not ended by itself
     fit_network(net, task(chips), tmp_path)
     for name, value in weights(whole).items():
         assert torch.equal(value, weights(tmp_path)[name]), name

@@ -14,6 +14,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from minetrace.models.clouds import opacity
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -113,16 +115,10 @@ def under_cloud(x: Tensor, draw: Generator, *, thickest: float = 0.9) -> Tensor:
         draw: where the cloud comes from.
         thickest: opacity of the thickest cloud; each chip gets some share of it.
     """
-    n, size = len(x), x.shape[-2:]
-    shape = torch.zeros(n, 1, *size)
-    for cells, weight in ((3, 1.0), (6, 0.6), (12, 0.3)):
-        coarse = torch.randn(n, 1, cells, cells, generator=draw)
-        smooth = F.interpolate(coarse, size=size, mode="bicubic", align_corners=False)
-        shape = shape + weight * smooth
-    cover = torch.sigmoid(3 * (shape + 0.7 * torch.randn(n, 1, 1, 1, generator=draw)))
-    opacity = cover * thickest * torch.rand(n, 1, 1, 1, generator=draw)
+    n = len(x)
+    thick = opacity(n, x.shape[-2:], draw, thickest=thickest)
     white = 0.6 + 0.5 * torch.rand(n, 1, 1, 1, generator=draw)
-    return (x * (1 - opacity) + white * opacity).clamp(0, 1)
+    return (x * (1 - thick) + white * thick).clamp(0, 1)
 
 
 def holed(x: Tensor, how: Augmentation, draw: Generator) -> Tensor:
