@@ -72,7 +72,7 @@ def estimate(
     """
     design = Design.read(folder)
     told = read_answers(design, answers)
-    facts = tell(design, told, draws=draws)
+    facts = {**tell(design, told, draws=draws), "versions": versions()}
     files = _write(design, facts) if write else ()
     return Estimates(facts, files)
 
@@ -95,7 +95,6 @@ def tell(design: Design, told: Answers, *, draws: int = 1000) -> dict[str, Any]:
             _period(design, told, drawn, number, draws) for number in range(len(design.periods))
         ],
         "warnings": [],
-        "versions": versions(),
     }
     if len(design.periods) == 2:
         facts["change"] = _change(design, told, drawn)

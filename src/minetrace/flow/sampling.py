@@ -110,6 +110,7 @@ def draw(root: Path, request: SampleRequest, out: Path | None = None) -> Design:
     ground = open_ground(RunFolder(root), run.panel(), labels)
     facts, table = drawn_from(ground, ground.blocks(buffer_m=request.buffer_m), request)
     facts["run"]["path"] = os.path.relpath(root.resolve(), folder.resolve())
+    facts["versions"] = versions()
     _write(folder, facts, table)
     return Design(folder, facts)
 
@@ -250,7 +251,6 @@ def _drawn(
         "warnings": list(before(names, area, points, added)),
         "answers": list(ANSWERS),
         "points": _known(table, labels),
-        "versions": versions(),
     }  # fmt: skip
     return facts, table
 
