@@ -84,6 +84,8 @@ def test_from_files_to_a_map_and_a_tally(command, tmp_path: Path) -> None:  # ty
     assert len(told["rows"]) == len(table)
     layers = set(pyogrio.list_layers(tmp_path / "p/tallies.gpkg")[:, 0])
     assert layers == {"territories", "tallies"}
+    assert "&at=" in (tmp_path / "p/tallies.html").read_text()
+    assert '"views":{"W":"' in (tmp_path / "p/tallies.html").read_text()
     exposed = pd.read_csv(tmp_path / "p/exposure.csv")
     assert exposed.distance_km.round(2).tolist() == [1.16, 0.06]
     code, said = command("compare", tmp_path / "q", tmp_path / "p", "--out", tmp_path / "c",

@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
+import shapely
 from numpy.typing import NDArray
 
 from minetrace.core.region import project
@@ -56,6 +57,7 @@ def write_tallies(
         The files, in the order of ``formats``.
     """
     said = table.assign(interval=INTERVAL)
+    frames = _frames(ground) if (folder / "map" / "index.html").is_file() else None
     writers: dict[str, Callable[[Path], None]] = {
         "csv": lambda path: write_plain(path, said),
         "parquet": lambda path: write_whole(
@@ -63,12 +65,22 @@ def write_tallies(
         ),
         "gpkg": lambda path: write_whole(path, lambda part: _geopackage(part, said, ground)),
         "json": lambda path: write_text(path, _json(table, title)),
-        "html": lambda path: write_text(path, tally_page(table, title)),
+        "html": lambda path: write_text(path, tally_page(table, title, frames)),
     }
     paths = [folder / f"{NAME}.{kind}" for kind in formats]
     for kind, path in zip(formats, paths, strict=True):
         writers[kind](path)
     return paths
+
+
+def _frames(ground: Ground) -> dict[str, tuple[float, float, float, float]]:
+    """Of each territory all that its cells reach, in degrees."""
+    found: dict[str, tuple[float, float, float, float]] = {}
+    bounds = shapely.bounds(project(ground.shapes, EQUAL_AREA, LONLAT)).reshape(-1, 4)
+    for unit, (west, south, east, north) in zip(ground.unit, bounds.tolist(), strict=True):
+        w, s, e, n = found.get(str(unit), (180.0, 90.0, -180.0, -90.0))
+        found[str(unit)] = min(w, west), min(s, south), max(e, east), max(n, north)
+    return found
 
 
 def _geopackage(path: Path, table: pd.DataFrame, ground: Ground) -> None:

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import html
 import json
+import math
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
@@ -15,6 +17,7 @@ from minetrace.publish.palette import palette
 from minetrace.publish.site_table import number_or_none
 from minetrace.publish.words import INTERVAL
 
+Frame = tuple[float, float, float, float]
 MEASURES = {
     "present_ha": "mapped in the period",
     "new_ha": "mapped for the first time",
@@ -24,12 +27,16 @@ MEASURES = {
 }
 
 
-def tally_page(table: pd.DataFrame, title: str) -> str:
+def tally_page(
+    table: pd.DataFrame, title: str, frames: Mapping[str, Frame] | None = None
+) -> str:  # fmt: skip
     """The page of a tally.
 
     Args:
         table: what ``minetrace.panel.tally`` counted.
         title: of the page.
+        frames: west, south, east and north of each territory, if a map lies beside the page in
+            ``map/``: names are then links to it.
 
     Returns:
         HTML that holds its styles, scripts and figures, and may load nothing else.
@@ -39,7 +46,8 @@ def tally_page(table: pd.DataFrame, title: str) -> str:
         viewer.joinpath(name).read_text(encoding="utf-8")
         for name in ("theme.js", "tally.js", "tally.html", "tally.css")
     )
-    text = json.dumps(_told(table, title), separators=(",", ":"), allow_nan=False)
+    told = {**_told(table, title), "views": _views(frames or {})}
+    text = json.dumps(told, separators=(",", ":"), allow_nan=False)
     scripts = [f"window.minetraceTally={text.replace('<', chr(92) + 'u003c')};", theme, logic]
     allowed = " ".join(_hash(script) for script in scripts)
     parts = {
@@ -82,6 +90,16 @@ def _told(table: pd.DataFrame, title: str) -> dict[str, Any]:
         "rows": rows,
         "sums": sums,
     }
+
+
+def _views(frames: Mapping[str, Frame]) -> dict[str, str]:
+    """Where the map looks to show a territory: zoom, latitude and longitude."""
+    views = {}
+    for unit, (west, south, east, north) in frames.items():
+        wide = max(east - west, 1.6 * (north - south), 1e-3)
+        zoom = min(max(math.log2(500 / wide), 0.5), 14.0)
+        views[unit] = f"{zoom:.2f}/{(south + north) / 2:.4f}/{(west + east) / 2:.4f}"
+    return views
 
 
 def _words(group: pd.DataFrame) -> dict[str, str | None]:

@@ -69,6 +69,13 @@
     ));
   }
 
+  function named(row) {
+    const view = told.views[row.id];
+    if (!view) return label(row);
+    const period = encodeURIComponent(told.periods[state.period]);
+    return el("a", { href: `map/index.html#period=${period}&at=${view}`, title: "Show on the map" }, label(row));
+  }
+
   function line(row, words, most, name) {
     const value = valueOf(row);
     const bar = el("span", { class: state.measure === "unseen_ha" ? "unseen" : null });
@@ -92,7 +99,7 @@
     const rows = ranked();
     const most = Math.max(0, ...rows.map(valueOf));
     at("head").replaceChildren(...head());
-    at("rows").replaceChildren(...rows.map((row) => line(row, label(row), most, null)));
+    at("rows").replaceChildren(...rows.map((row) => line(row, named(row), most, null)));
     at("sums").replaceChildren(...Object.entries(SUMS).filter(([part]) => told.sums[part])
       .map(([part, words]) => line(told.sums[part], words, most, part)));
     at("announce").textContent =
