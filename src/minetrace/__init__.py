@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from minetrace.core.period import Period
     from minetrace.errors import FailedError, MinetraceError, UserError
+    from minetrace.faces.library.evaluations import evaluate
     from minetrace.faces.library.models import Model, load_model
     from minetrace.faces.library.panels import build_panel
     from minetrace.faces.library.runs import open_run, run
-    from minetrace.faces.library.tallies import tally
     from minetrace.faces.library.samples import estimate
+    from minetrace.faces.library.tallies import tally
     from minetrace.flow.open_run import Run
     from minetrace.flow.study import Study
 
@@ -41,6 +42,7 @@ __all__ = [
     "__version__",
     "build_panel",
     "estimate",
+    "evaluate",
     "load_model",
     "open_run",
     "run",
@@ -57,6 +59,7 @@ _HOMES = {
     "UserError": "errors",
     "build_panel": "faces.library.panels",
     "estimate": "faces.library.samples",
+    "evaluate": "faces.library.evaluations",
     "load_model": "faces.library.models",
     "open_run": "faces.library.runs",
     "run": "faces.library.runs",

@@ -287,3 +287,14 @@ def test_the_shipped_model_on_real_chips(
     assert told["chips"]["chips"] == 120
     assert told["chips"]["figures"]["ROC AUC"]["value"] > 0.8
     assert (tmp_path / "out" / "evaluation.html").is_file()
+
+
+def test_the_library_gives_the_figures_as_a_table(tmp_path: Path) -> None:
+    import minetrace as mt
+
+    images = RNG.uniform(0.02, 0.3, (4, 3, 32, 32)).astype(np.float32)
+    masks = (images.mean(axis=1) > 0.2).astype(np.uint8)
+    np.savez(tmp_path / "c.npz", images=images, masks=masks, place=list("abcd"))
+    told = mt.evaluate("spectral", tmp_path / "c.npz", split=None, bands=("red", "green", "blue"))
+    assert set(told["of"]) == {"pixels", "outlines", "chips"}
+    assert told[told["figure"] == "IoU"]["blocks"].item() == 4
