@@ -16,6 +16,8 @@ from minetrace.flow.status import status
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
 from minetrace.store.outlines import read_table
+from minetrace.store.run_folder import RunFolder
+from minetrace.store.stored import stored_tiles
 from minetrace.testing.results import assert_equal, rows
 from minetrace.testing.world import World, world_study
 
@@ -100,3 +102,14 @@ def test_a_scene_on_the_other_side_of_the_earth_is_passed_over(
     run(far, tmp_path / "far")
     run(study(world), tmp_path / "near")
     assert_equal(tmp_path / "near", tmp_path / "far")
+
+
+def test_what_an_earlier_study_left_is_not_read(world: World, tmp_path: Path) -> None:
+    asked = {**world_study(world), "periods": [2019]}
+    held = {}
+    for folder, tiles in (("changed", (64, 128)), ("alone", (128,))):
+        for tile in tiles:
+            run(Study.of({**asked, "grid": {"tile": tile}}), tmp_path / folder, workers=1)
+        held[folder] = stored_tiles(RunFolder(tmp_path / folder), "scores", "2019")
+    assert held["changed"] == held["alone"]
+    assert len(list((tmp_path / "changed" / "scores" / "2019").glob("*.tif"))) > len(held["alone"])

@@ -26,7 +26,8 @@ from minetrace.flow.study import Study
 from minetrace.store.coarse import Header
 from minetrace.store.cog import Mosaic
 from minetrace.store.outlines import read_region
-from minetrace.store.run_folder import Key, RunFolder
+from minetrace.store.run_folder import RunFolder
+from minetrace.store.stored import stored_tiles
 
 BLOCK_PX = 1024
 HECTARE_M2 = 10_000.0
@@ -148,8 +149,8 @@ class RunGround:
         return _Period(looked, value if decoded else looked, highest, stride, bent)
 
     def _mosaic(self, kind: str, label: str, grid: Grid) -> tuple[Mosaic, Header | None]:
-        paths = sorted((self.folder.root / kind / label).glob(f"{grid.zone}_*.tif"))
-        done = [p for p in paths if self.folder.sidecar(Key(kind, label, p.stem)).is_file()]
+        keys = stored_tiles(self.folder, kind, label)
+        done = [self.folder.path(k) for k in keys if k.tile.startswith(f"{grid.zone}_")]
         headers = [Header.read(path) for path in done]
         cells = [
             grid.coarsened(round(h.resolution_m / grid.resolution_m)).rect(h.bounds)
@@ -196,6 +197,6 @@ def open_ground(root: RunFolder, panel: gpd.GeoDataFrame, labels: Sequence[str])
     study = Study.read(root.study)
     order = [period.label for period in study.timeline]
     for label in labels:
-        if not list((root.root / "scores" / label).glob("*.tif")):
+        if not stored_tiles(root, "scores", label):
             raise RunError(f"{root.root}: no scores of {label} are stored; run the study first")
     return RunGround(root, study, panel, tuple(sorted(labels, key=order.index)))

@@ -33,7 +33,8 @@ from minetrace.publish.picture import Stretch, shade
 from minetrace.store.coarse import Header, read_onto
 from minetrace.store.files import read_json
 from minetrace.store.outlines import read_region, read_table
-from minetrace.store.run_folder import Key, RunFolder
+from minetrace.store.run_folder import RunFolder
+from minetrace.store.stored import stored_tiles
 
 SAMPLE_PX = 160  # side of the coarse picture of a period that the brightness is taken from
 MASK_MM = 0.25  # fineness on paper of what was not looked at
@@ -254,10 +255,7 @@ def _polygons(mask: NDArray[np.bool_], grid: Grid, rect: Rect) -> BaseGeometry:
 
 def _headers(folder: RunFolder, kind: str, label: str) -> tuple[Header, ...]:
     """What is done of a kind and period: an artefact without its sidecar does not exist."""
-    keys = [
-        Key(kind, label, path.stem) for path in sorted((folder.root / kind / label).glob("*.tif"))
-    ]
-    return tuple(Header.read(folder.path(key)) for key in keys if folder.sidecar(key).is_file())
+    return tuple(Header.read(folder.path(key)) for key in stored_tiles(folder, kind, label))
 
 
 def _periods(folder: RunFolder, panel: gpd.GeoDataFrame) -> tuple[Period, ...]:

@@ -93,7 +93,6 @@ class HttpClient:
 
     def __init__(self, options: HttpOptions = PATIENT, slots: Path | None = None) -> None:
         self.options = options
-        self.bytes_read = 0
         self._slots = slots
         self._gates: dict[str, threading.BoundedSemaphore] = {}
         self._lock = threading.Lock()
@@ -148,8 +147,6 @@ class HttpClient:
             )  # fmt: skip
         except LocationParseError as error:
             raise StudyError(f"{redacted(url)}: not an address") from error
-        with self._lock:
-            self.bytes_read += len(answer.data)
         found = {key.lower(): value for key, value in answer.headers.items()}
         return Reply(answer.status, found, answer.data)
 

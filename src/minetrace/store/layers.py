@@ -22,11 +22,12 @@ from minetrace.errors import ReadFailedError, RunError
 from minetrace.store.cog import Mosaic
 from minetrace.store.outlines import read_region
 from minetrace.store.run_folder import Key, RunFolder
+from minetrace.store.stored import stored_tiles
 
 
 def zones(run: RunFolder, kind: str, period: str) -> tuple[str, ...]:
     """The zones that have a stored tile of a kind and period, as tiles are named: EPSG codes."""
-    return tuple(sorted({key.tile.partition("_")[0] for key in _keys(run, kind, period)}))
+    return tuple(sorted({key.tile.partition("_")[0] for key in stored_tiles(run, kind, period)}))
 
 
 def layer(run: RunFolder, kind: str, period: str, zone: str) -> xr.Dataset:
@@ -48,7 +49,7 @@ def layer(run: RunFolder, kind: str, period: str, zone: str) -> xr.Dataset:
     Raises:
         RunError: no tile of it is stored.
     """
-    keys = [k for k in _keys(run, kind, period) if k.tile.startswith(f"{zone}_")]
+    keys = [k for k in stored_tiles(run, kind, period) if k.tile.startswith(f"{zone}_")]
     if not keys:
         raise RunError(f"{run.root}: no {kind} of {period} in zone {zone} are stored")
     boxes = [_geobox(run, key) for key in keys]
@@ -114,14 +115,6 @@ def _span(key: int | slice, size: int) -> tuple[tuple[int, int], int | slice]:
         return (0, 0), slice(0, 0)
     low, high = min(steps[0], steps[-1]), max(steps[0], steps[-1])
     return (low, high + 1), slice(None, None, steps.step)
-
-
-def _keys(run: RunFolder, kind: str, period: str) -> list[Key]:
-    """The stored tiles: those with a sidecar."""
-    folder = run.root / kind / period
-    found = sorted(folder.glob("*.tif")) if folder.is_dir() else []
-    keys = [Key(kind, period, path.stem) for path in found]
-    return [key for key in keys if run.sidecar(key).is_file()]
 
 
 def _geobox(run: RunFolder, key: Key) -> GeoBox:
