@@ -60,7 +60,6 @@ class Item:
         tile: of the tiling that it is one of; "" if not said.
         version: the higher, the newer the processing; compared between items of one scene.
         cloud_cover: share of the whole scene, 0 to 1; None if not said.
-        crs: of its rasters, if said.
         properties: those that say what counts mean.
         bands: by common name.
         mask: kind of mask and its raster, if there is one.
@@ -75,7 +74,6 @@ class Item:
     tile: str
     version: str
     cloud_cover: float | None
-    crs: str | None
     properties: Mapping[str, Any]
     bands: Mapping[str, Asset]
     mask: tuple[str, Asset] | None
@@ -111,7 +109,7 @@ def parse_item(told: Mapping[str, Any], alternate: str = "") -> Item:
         day=solar_day(moment, _middle_lon(ground)), platform=str(properties.get("platform", "")),
         orbit=_orbit(name, properties), tile=_tile(name, properties),
         version=_version(properties), cloud_cover=_share(properties.get("eo:cloud_cover")),
-        crs=_crs(properties), bands=bands, mask=mask, footprint=_generous(ground),
+        bands=bands, mask=mask, footprint=_generous(ground),
         properties={k: v for k, v in properties.items() if k.startswith(_KEPT)},
     )  # fmt: skip
 
@@ -288,12 +286,6 @@ def _number(value: Any) -> float | None:
 
 def _share(percent: Any) -> float | None:
     return None if percent is None else float(percent) / 100
-
-
-def _crs(properties: Mapping[str, Any]) -> str | None:
-    if properties.get("proj:code"):
-        return str(properties["proj:code"])
-    return f"EPSG:{properties['proj:epsg']}" if properties.get("proj:epsg") else None
 
 
 def _orbit(name: str, properties: Mapping[str, Any]) -> str:

@@ -103,7 +103,7 @@ def write_asset(
             )  # fmt: skip
 
 
-def world_shots(scenes: Path, *, size_of: Mapping[str, int] | None = None) -> list[Shot]:
+def world_shots(scenes: Path) -> list[Shot]:
     """The scenes that ``make_world`` wrote, with their classes as the asset ``scl``."""
     shots = []
     for path in sorted(scenes.glob("world_*.tif")):
