@@ -49,6 +49,10 @@ class TrainWatch(Protocol):
         """The validation part was looked at."""
         ...
 
+    def end(self) -> None:
+        """The network is done."""
+        ...
+
     def note(self, text: str) -> None:
         """Something worth knowing."""
         ...
@@ -64,6 +68,9 @@ class Quiet:
         """Say nothing."""
 
     def look(self, look: Look) -> None:
+        """Say nothing."""
+
+    def end(self) -> None:
         """Say nothing."""
 
     def note(self, text: str) -> None:
@@ -184,7 +191,10 @@ def _member(
     make: Callable[[], nn.Module] = lambda: build(network, len(seen.bands), logits, how.window)  # noqa: E731
     watch.begin(f"member {number + 1}" if several else study.name, how.steps)
     folder = out / f"member{number}" if several else out
-    return fit_network(make, task, folder, watch=watch, device=device)
+    try:
+        return fit_network(make, task, folder, watch=watch, device=device)
+    finally:
+        watch.end()
 
 
 def _logits(data: DataSet) -> int:

@@ -53,7 +53,10 @@ class TrainBars:
                 f"validation loss {look.val_loss:.3f}, IoU {look.val_iou:.3f}, "
                 f"{look.seconds:,.0f} s"
             )
-        elif look.step >= self._steps:
+
+    def end(self) -> None:
+        """The network is done, or was stopped."""
+        if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
