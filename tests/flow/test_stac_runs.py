@@ -13,11 +13,14 @@ from affine import Affine
 
 from minetrace.errors import TilesFailedError
 from minetrace.faces.cli import main
+from minetrace.flow.forecast import forecast
+from minetrace.flow.plan import plan
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
 from minetrace.flow.study_sources import source_named
 from minetrace.store.cog import band_names
 from minetrace.store.files import read_json
+from minetrace.store.run_folder import RunFolder
 from minetrace.testing.results import assert_equal
 from minetrace.testing.stac_catalog import world_shots, write_catalog
 from minetrace.testing.stac_server import Fault, StacServer
@@ -80,6 +83,20 @@ def test_what_cannot_be_read_fails_by_its_address_and_the_next_run_goes_on(
         run(Study.of(settings), tmp_path / "run")
         assert not served.seen.of("/search")
         assert not list((tmp_path / "run").rglob("*.failed.json"))
+
+
+def test_a_plan_keeps_what_the_catalog_answered_and_no_pixels(
+    world: World, catalog: Path, tmp_path: Path
+) -> None:
+    with StacServer(catalog) as served:
+        study = Study.of({**asked(world, served.url), "periods": [2020, 2021]})
+        ahead = forecast(plan(study, RunFolder(tmp_path / "run")), workers=1)
+        assert [(p.scenes, p.blind_share) for p in ahead.periods] == [(0, 1), (3, 0)]
+        assert ahead.read_bytes > 0
+        assert [path.name for path in (tmp_path / "run").iterdir()] == ["items"]
+        served.forget()
+        plan(study, RunFolder(tmp_path / "run"))
+        assert not served.seen.of("/search")
 
 
 def test_files_of_one_day_are_one_look(tmp_path: Path) -> None:
