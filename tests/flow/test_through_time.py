@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from minetrace.flow.steps import run
 from minetrace.flow.study import Study
 from minetrace.store.files import read_json
 from minetrace.store.outlines import read_table
+from minetrace.temporal.learned import learn
 from minetrace.testing.results import assert_equal, rows
 from minetrace.testing.world import World, world_study
 
@@ -162,6 +165,28 @@ def test_error_rates_or_a_curve_make_them_evidence(
     shutil.copytree(plain, tmp_path / "run")
     summary = run(study(world, decode=way), tmp_path / "run")
     assert summary.sites > 0
+
+
+def test_evidence_may_be_learned_elsewhere(world: World, plain: Path, tmp_path: Path) -> None:
+    with rasterio.open(world.truth_raster) as truth:
+        classes, bounds = truth.read(), truth.bounds
+    scores = np.full(classes.shape, NOT_LOOKED, np.uint16)
+    for layer, year in zip(scores, range(2019, 2025), strict=True):
+        for path in (plain / "scores" / str(year)).glob("*.tif"):
+            with rasterio.open(path) as source:
+                here = source.read(1, window=source.window(*bounds), boundless=True)
+            np.minimum(layer, here, out=layer)  # where a tile has nothing, another may
+    learned = learn(scores, (classes > 0) & (classes < 10))
+    (tmp_path / "evidence.json").write_text(json.dumps(asdict(learned)))
+    way = {"learned": str(tmp_path / "evidence.json"), "weight": 0.7}
+    shutil.copytree(plain, tmp_path / "run")
+    run(study(world, decode=way), tmp_path / "run")
+    assert (tmp_path / "run" / "decoded").is_dir()
+    with pytest.raises(StudyError, match="two ways"):
+        run(study(world, decode={**way, "curve": [[0.1, 0.1]]}), tmp_path / "two")
+    (tmp_path / "evidence.json").write_text('{"edges": [1]}')
+    with pytest.raises(StudyError, match=r"evidence\.json: no learned evidence"):
+        run(study(world, decode=way), tmp_path / "two")
 
 
 def test_rules_drop_outlines_from_the_panel_alone(

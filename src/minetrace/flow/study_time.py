@@ -42,6 +42,9 @@ class DecodeStudy(Closed):
         description="[score, probability] pairs, fitted where mines are known and where their "
         "share was scored_prior: for a model that is not calibrated",
     )
+    learned: FilePath | None = Field(
+        None, description="evidence learned where mines are known, a JSON file; see the how-to"
+    )
     detections: DetectionsStudy | None = Field(None, description="read scores as yes or no instead")
     slip: float = Field(0.02, description="chance that a look misleads, whatever it says")
     weight: float = Field(
