@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 from shapely.geometry import box
@@ -21,10 +22,10 @@ from minetrace.flow.entering import Choice, Entered, enter
 from minetrace.flow.report import versions
 from minetrace.panel.build import Counts, IdentityRules, build_panel
 from minetrace.panel.country import countries_of
-from minetrace.panel.disjoint import disjoint
+from minetrace.panel.disjoint import LEAST_M2
 from minetrace.panel.divide import DivideRule, divide
 from minetrace.panel.increments import build_new
-from minetrace.panel.overlap import EQUAL_AREA
+from minetrace.panel.overlap import EQUAL_AREA, LONLAT
 from minetrace.panel.summary import summary
 from minetrace.panel.wide import hectares_column, tropical, wide
 from minetrace.publish.geopackage import write_geopackage, write_layer
@@ -94,7 +95,6 @@ def make_panel(request: PanelRequest, out: Path) -> PanelMade:
     if not any(len(found) for found in entered.footprints.values()):
         raise OutlineError("none of the files holds an outline; nothing to build a panel of")
     _refuse_unlikely(entered, request)
-    entered.footprints = {p: _cut(p, f, entered) for p, f in entered.footprints.items()}
     if request.divide is not None:
         entered.footprints = divide(entered.footprints, DivideRule.parse(request.divide))
     previous = None if request.previous is None else read_panel(request.previous)
@@ -103,6 +103,7 @@ def make_panel(request: PanelRequest, out: Path) -> PanelMade:
         panel, parts = build_new(entered.footprints, previous=previous, rules=request.rules)
     else:
         panel = build_panel(entered.footprints, previous=previous, rules=request.rules)
+    _note_overlaps(panel, entered)
     countries = read_countries(request.countries)
     if countries is not None:
         panel["country"] = panel["site_id"].map(countries_of(panel, countries))
@@ -179,15 +180,17 @@ def _refuse_unlikely(entered: Entered, request: PanelRequest) -> None:
 _HECTARES = {"area_ha", "footprint_ha"}
 
 
-def _cut(period: Period, found: Footprints, entered: Entered) -> Footprints:
-    apart = disjoint(found)
-    if apart is not found:
-        lost = (_equal_area_m2(found) - _equal_area_m2(apart)) / 1e4
-        entered.notes.append(
-            f"period {period.label}: outlines lay over each other on {lost:,.2f} ha; the larger "
-            "one keeps that ground"
-        )
-    return apart
+def _note_overlaps(panel: gpd.GeoDataFrame, entered: Entered) -> None:
+    """Ground that outlines of a period lost, because a larger one has it."""
+    for period, found in entered.footprints.items():
+        here = panel[(panel["period"] == period.label) & panel.geometry.notna()]
+        kept = Footprints(np.asarray(here.geometry.to_numpy()), LONLAT, found.extent)
+        lost_m2 = _equal_area_m2(found) - _equal_area_m2(kept)
+        if lost_m2 > max(LEAST_M2, 1e-9 * _equal_area_m2(found)):
+            entered.notes.append(
+                f"period {period.label}: outlines lay over each other on {lost_m2 / 1e4:,.2f} ha; "
+                "the larger one keeps that ground"
+            )
 
 
 def _country_names(word: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from minetrace.core.footprints import Footprints
 from minetrace.core.region import project
-from minetrace.panel.overlap import EQUAL_AREA, HECTARES, Index
+from minetrace.panel.overlap import EQUAL_AREA, HECTARES, Index, spread
 
 LEAST_M2 = 1.0  # less shared ground than this is the rounding of a border; less left is nothing
 
@@ -54,7 +54,7 @@ def _claims(footprints: Footprints) -> tuple[Index, Index]:
     a, b = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     a, b = a[a < b], b[a < b]
     a, b = (side[~shapely.touches(shapes[a], shapes[b])] for side in (a, b))
-    shared = _area_m2(shapely.intersection(shapes[a], shapes[b]), footprints.crs)
+    shared = _area_m2(spread(shapely.intersection, shapes[a], shapes[b]), footprints.crs)
     a, b = a[shared > LEAST_M2], b[shared > LEAST_M2]
     rank = _rank(shapes, footprints.crs, np.unique(np.concatenate([a, b])))
     lower, upper = np.where(rank[a] > rank[b], a, b), np.where(rank[a] > rank[b], b, a)

@@ -16,7 +16,7 @@ from minetrace.core.region import project
 from minetrace.errors import OutlineError
 from minetrace.panel.build import Counts
 from minetrace.panel.disjoint import LEAST_M2
-from minetrace.panel.overlap import EQUAL_AREA, HECTARES, LONLAT, Index, sound
+from minetrace.panel.overlap import EQUAL_AREA, HECTARES, LONLAT, Index, sound, spread
 from minetrace.panel.wide import hectares_column
 
 
@@ -101,7 +101,7 @@ class Ledger:
             a, b = shapely.STRtree(shapes).query(shapes, predicate="intersects")
             a, b = a[a < b], b[a < b]
             apart = shapely.touches(shapes[a], shapes[b])
-            shared = shapely.intersection(shapes[a[~apart]], shapes[b[~apart]])
+            shared = spread(shapely.intersection, shapes[a[~apart]], shapes[b[~apart]])
             area_m2 = shapely.area(project(shared, LONLAT, EQUAL_AREA))
             if (area_m2 > 2 * LEAST_M2).any():
                 raise OutlineError(
