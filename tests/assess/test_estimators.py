@@ -96,6 +96,7 @@ def test_shares_of_two_amounts() -> None:
     assert 0.7 < nothing_omitted.low < 0.8
     assert np.isnan(mover_share((0.0, Interval(0, 0)), (0.0, Interval(0, 0))).low)
     assert mover_share((0.0, Interval(0, 1)), (2.0, Interval(1, 3))).low == 0
+    assert mover_share((0.0, Interval(0, 0)), (2.0, Interval(1, 3))) == (0, 0)  # nothing mapped
 
 
 def test_leaning_on_scores_is_right_on_average_and_surer() -> None:

@@ -18,6 +18,7 @@ from minetrace.core.footprints import geodesic_hectares
 from minetrace.errors import (
     LabelError,
     MissingFileError,
+    NoImageryError,
     OutlineError,
     PeriodError,
     RunError,
@@ -218,6 +219,9 @@ def test_what_cannot_be_drawn(mapped: Mapped, tmp_path: Path) -> None:
     out = tmp_path / "s"
     with pytest.raises(PeriodError, match="2019, 2021"):
         draw(mapped.run, SampleRequest(("2018",), 100), out)
+    ground = open_ground(RunFolder(mapped.run), mt.open_run(mapped.run).panel(), ["2021"])
+    with pytest.raises(NoImageryError, match="--period"):
+        drawn_from(ground, [], ASKED)
     with pytest.raises(StudyError, match="standard-error"):
         draw(mapped.run, SampleRequest(("2021",)), out)
     with pytest.raises(StudyError, match="too few"):

@@ -114,6 +114,8 @@ def mover_share(part: tuple[float, Interval], rest: tuple[float, Interval]) -> I
     b, (b_low, b_high) = rest
     if a + b == 0:
         return Interval(float("nan"), float("nan"))
+    if a_high == 0 or b_high == 0:  # there is none of it to be had, such as nothing mapped at all
+        return Interval(float(b_high == 0), float(b_high == 0))
     most = _ratio_bound(b, b_high, a, a_low, upper=True)
     least = _ratio_bound(b, b_low, a, a_high, upper=False)
     return Interval(1 / (1 + most), 1 / (1 + least))

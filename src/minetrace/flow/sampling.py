@@ -136,7 +136,10 @@ def drawn_from(
         codes = stratify(block.wanted & block.looked, block.mapped, block.near, likely)
         counted.add(block, codes, request.seed)
     if not counted.units.any():
-        raise NoImageryError(f"{root}: no ground was looked at in {' and '.join(ground.labels)}")
+        raise NoImageryError(
+            f"{root}: no ground was looked at in {' and '.join(ground.labels)}, so there is none "
+            "to draw points from; choose another --period"
+        )
     facts, table = _drawn(ground, counted, request, uncertain, str(card["extent"]))
     panel = sha256(root / "panel.parquet")
     return {**facts, "run": {"name": ground.study.name, "panel_sha256": panel}}, table
