@@ -96,7 +96,7 @@ def test_sums_over_paths_equal_those_over_every_path_written_out(
         assert found.last[t, 0] == pytest.approx(weight[last == t].sum(), abs=2e-5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(COURSES, EVIDENCE, LINES, st.data())
 def test_the_best_path_is_the_best_of_all_paths_to_the_last_unit(
     course: Course, evidence: Calibrated | Detections, days: list[int], data: st.DataObject
