@@ -2,43 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from minetrace.core.bands import nearest
+from minetrace.store.http import redacted
+
+Kinds = Mapping[str, Mapping[str, type[BaseModel]]]
+"""By key: what each of its entries may be, by the word that pydantic puts into its place."""
 
 
-def complaint(error: ValidationError, root: type[BaseModel]) -> str:
+def complaint(error: ValidationError, root: type[BaseModel], kinds: Kinds | None = None) -> str:
     """What to correct first.
 
     Args:
         error: what pydantic says.
         root: the settings that were read.
+        kinds: of keys whose entries are of several kinds.
     """
     problems = error.errors()
     # an unknown key says more than the complaints that follow from it
     first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    loc = first["loc"]
-    place = ".".join(str(part) for part in loc if isinstance(part, int) or part.isidentifier())
+    steps = list(_steps(first["loc"], kinds or {}))
+    place = ".".join(str(step) for step, kind in steps if kind is None
+                     and (isinstance(step, int) or step.isidentifier()))  # fmt: skip
     if first["type"] == "extra_forbidden":
-        known = _known_keys(loc[:-1], root)
-        hint = nearest(str(loc[-1]), known)
+        known = _known_keys(steps[:-1], root)
+        hint = nearest(str(first["loc"][-1]), known)
         meant = f"did you mean {hint!r}? " if hint else ""
         return f"unknown key {place!r}; {meant}known here: {', '.join(known)}"
     if first["type"] == "missing":
         return f"{place!r} is missing"
-    given = first.get("input")
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
-    text = f"{first['msg'].removeprefix('Value error, ')}{shown}"
+    text = f"{first['msg'].removeprefix('Value error, ')}{_shown(first.get('input'))}"
     return f"{place}: {text}" if place else text
 
 
-def _known_keys(place: Sequence[int | str], root: type[BaseModel]) -> list[str]:
+def _shown(given: object) -> str:
+    if isinstance(given, str) and "://" in given:
+        given = redacted(given)  # it may hold a password
+    return f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
+
+
+def _steps(
+    loc: Sequence[int | str], kinds: Kinds
+) -> list[tuple[int | str, type[BaseModel] | None]]:
+    """Each part of a place, and the model it stands for if it is only a word for a kind."""
+    steps: list[tuple[int | str, type[BaseModel] | None]] = []
+    for number, part in enumerate(loc):
+        key = loc[number - 2] if number >= 2 else ""
+        steps.append((part, kinds.get(str(key), {}).get(str(part))))
+    return steps
+
+
+def _known_keys(
+    steps: Sequence[tuple[int | str, type[BaseModel] | None]], root: type[BaseModel]
+) -> list[str]:
     model = root
-    for step in place:
-        if isinstance(step, str) and step in model.model_fields:
+    for step, kind in steps:
+        if kind is not None:
+            model = kind
+        elif isinstance(step, str) and step in model.model_fields:
             model = _model_in(model.model_fields[step].annotation) or model
     return list(model.model_fields)
 

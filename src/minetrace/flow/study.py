@@ -7,27 +7,25 @@ run folder, so that a run says what it was.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     Field,
     ValidationError,
     model_validator,
 )
 
-from minetrace.core.bands import nearest
 from minetrace.core.period import Period, ordered
 from minetrace.errors import MissingFileError, PeriodError, StudyError
+from minetrace.flow.complaints import complaint
 from minetrace.flow.study_chips import ChipStudy, LabelStudy
 from minetrace.flow.study_sources import SOURCES, AnySource, Closed, FilePath
 from minetrace.flow.study_time import DecodeStudy, RulesStudy
-from minetrace.store.http import redacted
 
 _SPAN = re.compile(r"\s*(\d{4})\s*(?:\.\.|-|–|:)\s*(\d{4})\s*")
 
@@ -206,7 +204,7 @@ class Study(Closed):
             study = cls.model_validate(dict(settings), context={"base": base})
             _ = study.timeline
         except ValidationError as error:
-            raise StudyError(f"{origin}: {_explain(error)}") from error
+            raise StudyError(f"{origin}: {complaint(error, cls, {'sources': SOURCES})}") from error
         except PeriodError as error:
             raise StudyError(f"{origin}: {error}") from error
         return study
@@ -261,54 +259,3 @@ class Study(Closed):
         """The study as YAML, as resolved."""
         settings = self.model_dump(mode="json", exclude_none=True)
         return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
-
-
-def _explain(error: ValidationError) -> str:
-    """The first complaint as one sentence."""
-    problems = error.errors()
-    # an unknown key says more than the ten complaints that follow from it
-    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    loc = first["loc"]
-    tagged = [
-        i for i, part in enumerate(loc) if part in SOURCES and loc[max(0, i - 2)] == "sources"
-    ]
-    place = ".".join(str(part) for i, part in enumerate(loc) if i not in tagged
-                     and (str(part).isidentifier() or isinstance(part, int)))  # fmt: skip
-    if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"][:-1])
-        hint = nearest(str(first["loc"][-1]), known)
-        return (
-            f"unknown key {place!r}; "
-            + (f"did you mean {hint!r}? " if hint else "")
-            + f"known here: {', '.join(known)}"
-        )
-    if first["type"] == "missing":
-        return f"{place!r} is missing"
-    text = first["msg"].removeprefix("Value error, ")
-    given = first.get("input")
-    if isinstance(given, str) and "://" in given:
-        given = redacted(given)
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return f"{place}: {text}{shown}"
-
-
-def _known_keys(place: Sequence[int | str]) -> list[str]:
-    """Keys of the model that a place in the study stands for."""
-    model: type[BaseModel] = Study
-    for step in place:
-        if model is Study and step in SOURCES:
-            model = SOURCES[str(step)]
-        if not isinstance(step, str) or step not in model.model_fields or step == "sources":
-            continue
-        found = _model_in(model.model_fields[step].annotation)
-        model = found or model
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        if found := _model_in(inner):
-            return found
-    return None
