@@ -14,6 +14,7 @@ import rasterio
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+from rasterio.features import rasterize
 
 from minetrace.chips.manifest import read_manifest
 from minetrace.chips.masks import Ground, label_of, paint, shares_of
@@ -21,11 +22,15 @@ from minetrace.chips.windows import background, touched
 from minetrace.core.data_set import IGNORE
 from minetrace.core.footprints import Footprints
 from minetrace.core.grid import Grid, Rect, Tile
+from minetrace.core.period import Period
+from minetrace.core.region import Region, project
 from minetrace.errors import DataSetError, LabelError, StudyError
 from minetrace.faces.cli import main
 from minetrace.flow import chips as making
+from minetrace.flow.chip_ground import Sheet, read_study_labels
 from minetrace.flow.chips import MadeSet, make_chips
 from minetrace.flow.study import Study
+from minetrace.flow.study_chips import ChipStudy, LabelStudy, SelectStudy
 from minetrace.store.outlines import write_footprints
 from minetrace.store.run_folder import Key, RunFolder
 from minetrace.testing.world import World, world_study
@@ -204,6 +209,37 @@ def test_false_alarms_of_a_run_become_chips(world: World, tmp_path: Path) -> Non
     hard = [c for c in found.data.chips if c.kind == "hard"]
     assert 1 <= len(hard) <= 4
     assert not any(c.label for c in hard)
+
+
+def test_what_is_not_used_is_unknown_and_never_background(
+    world: World, labels_of_2019: Path, tmp_path: Path
+) -> None:
+    mines = gpd.read_file(labels_of_2019).to_crs("EPSG:4326").geometry
+    large = int(mines.to_crs(GRID.crs).area.argmax())
+    region = Region.of(gpd.read_file(world.region).to_crs("EPSG:4326").union_all())
+    aside = shapely.Point(shapely.get_coordinates(region.geometry)[0]).buffer(0.002)
+    gpd.GeoDataFrame(geometry=[aside], crs="EPSG:4326").to_file(tmp_path / "aside.gpkg")
+    select = SelectStudy(exclude=(f"mines:{large}",), avoid=tmp_path / "aside.gpkg")
+    file = LabelStudy(path=labels_of_2019, when="year")
+    reading = read_study_labels([file], ChipStudy(select=select), region, [Period.year(2019)])
+    assert f"mines:{large}" not in reading.labels.id
+    sheet = Sheet.of(reading, region.geometry, GRID, 0)
+    for unused in (mines[large], aside.intersection(region.geometry)):
+        inside = project(unused, "EPSG:4326", GRID.crs).buffer(-5)
+        rect = GRID.rect(inside.bounds)
+        mask = paint(sheet.ground(rect, Period.year(2019), 0), GRID, rect)
+        pixels = rasterize([inside], out_shape=rect.shape, transform=GRID.affine(rect))
+        assert set(mask[pixels == 1]) == {IGNORE}  # and some there are
+    settings = asked(world, background=9, apart=0, select={"exclude": [f"mines:{large}"]})
+    settings |= {"periods": [2019], "labels": [{"path": str(labels_of_2019), "when": "year"}]}
+    made = make(settings, tmp_path / "set")
+    mine = project(mines[large], "EPSG:4326", GRID.crs)
+    assert made.kinds["background"] > 0
+    assert not [
+        c
+        for c in made.data.chips
+        if c.kind == "background" and mine.intersects(shapely.box(*c.bounds or ()))
+    ]
 
 
 def test_labels_without_a_year_are_refused_over_several(world: World, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ class Ground:
     Attributes:
         shapes: (n,) polygons.
         klass: (n,) their class; 0 says none of the others.
-        unknown: (m,) polygons that are labelled on other days only.
+        unknown: (m,) polygons that are labelled on other days only, or that are not to be used.
         outside: class of ground outside every label: 0, or IGNORE if nobody looked there.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import shapely
@@ -16,7 +17,7 @@ from minetrace.core.grid import Grid, Rect
 from minetrace.core.period import Period
 from minetrace.core.region import Region, project
 from minetrace.errors import LabelError, StudyError
-from minetrace.flow.study_chips import ChipStudy, LabelStudy
+from minetrace.flow.study_chips import ChipStudy, LabelStudy, SelectStudy
 from minetrace.labels.labels import Labels
 from minetrace.labels.overlap import Overlaps, overlaps, table, without_duplicates
 from minetrace.labels.read import Repairs, read_all
@@ -30,12 +31,15 @@ class Reading:
 
     Attributes:
         labels: each outline once.
+        unused: (n,) outlines and points of the region that the study deselects, and ground that
+            it avoids, in EPSG:4326: nobody may take them for ground without a mine.
         repairs: of each file.
         overlaps: pairs that share ground, before the second of two that are one was dropped.
         pairs: the same as CSV.
     """
 
     labels: Labels
+    unused: NDArray[np.object_]
     repairs: tuple[Repairs, ...]
     overlaps: Overlaps
     pairs: str
@@ -59,24 +63,39 @@ def read_study_labels(
     """
     if len(periods) > 1:
         _refuse_timeless(studies)
-    labels, repairs = read_all([study.file(chips.classes) for study in studies])
-    select = chips.select
+    read, repairs = read_all([study.file(chips.classes) for study in studies])
+    labels, avoided = _selected(read, chips.select)
+    read, labels = within(read, region.geometry), within(labels, region.geometry)
+    if not len(labels):
+        raise LabelError("no label is left inside the region; look at the region and at "
+                         "chips.select")  # fmt: skip
+    deselected = read.geometry[~np.isin(read.id.astype(str), labels.id.astype(str))]
+    unused = np.concatenate([deselected, shapely.intersection(avoided, region.geometry)])
+    found = overlaps(labels)
+    return Reading(
+        without_duplicates(labels, found), unused, repairs, found, table(labels, found)
+    )  # fmt: skip
+
+
+def _selected(labels: Labels, select: SelectStudy) -> tuple[Labels, NDArray[np.object_]]:
+    """The labels that a study uses, and the ground (EPSG:4326) that it avoids."""
+    avoided: list[shapely.Geometry] = []
     if select.exclude:
         labels = without(labels, select.exclude)
     if select.regions:
         labels = in_regions(labels, select.regions)
     if select.boundary:
-        labels = within(labels, read_region(select.boundary))
+        labels = within(labels, _polygons(select.boundary))
     if select.latitudes:
         labels = between_latitudes(labels, *select.latitudes)
     if select.avoid:
-        labels = outside(labels, read_region(select.avoid))
-    labels = within(labels, region.geometry)
-    if not len(labels):
-        raise LabelError("no label is left inside the region; look at the region and at "
-                         "chips.select")  # fmt: skip
-    found = overlaps(labels)
-    return Reading(without_duplicates(labels, found), repairs, found, table(labels, found))
+        avoided = [_polygons(select.avoid)]
+        labels = outside(labels, avoided[0])
+    return labels, np.array(avoided, dtype=object)
+
+
+def _polygons(path: Path) -> shapely.Geometry:
+    return Region.of(read_region(path), origin=str(path)).geometry
 
 
 def _refuse_timeless(studies: Sequence[LabelStudy]) -> None:
@@ -96,19 +115,20 @@ class Sheet:
         grid: of the place.
         labels: those that touch it.
         shapes: (n,) their geometry in the grid's CRS; points are discs of ``point_m``.
+        unused: (m,) likewise, of what the study does not use: unknown in every period.
     """
 
     grid: Grid
     labels: Labels
     shapes: NDArray[np.object_]
+    unused: NDArray[np.object_]
 
     @classmethod
-    def of(cls, labels: Labels, region: shapely.Geometry, grid: Grid, point_m: float) -> Sheet:
-        """The labels that touch a part of the region (EPSG:4326)."""
-        here = within(labels, region)
-        flat = project(here.geometry, "EPSG:4326", grid.crs)
-        flat = np.where(here.polygons, flat, shapely.buffer(flat, max(point_m, grid.resolution_m)))
-        return cls(grid, here, flat)
+    def of(cls, reading: Reading, region: shapely.Geometry, grid: Grid, point_m: float) -> Sheet:
+        """What touches a part of the region (EPSG:4326)."""
+        here, disc_m = within(reading.labels, region), max(point_m, grid.resolution_m)
+        unused = reading.unused[shapely.intersects(region, reading.unused)]
+        return cls(grid, here, _flat(here.geometry, grid, disc_m), _flat(unused, grid, disc_m))
 
     def ground(self, rect: Rect, period: Period, outside: int) -> Ground:
         """What is known of a rectangle in a period; nothing if the period has no labels."""
@@ -120,10 +140,9 @@ class Sheet:
         known = now & (area | (klass == 0))
         other_days = (klass > 0) & ~now
         somewhere = now & ~area & (klass > 0)  # a point says that there is one, not where it ends
-        return Ground(
-            self.shapes[near[known]], klass[known], self.shapes[near[other_days | somewhere]],
-            outside,
-        )  # fmt: skip
+        unused = self.unused[shapely.intersects(frame, self.unused)]
+        unknown = [self.shapes[near[other_days | somewhere]], unused]
+        return Ground(self.shapes[near[known]], klass[known], np.concatenate(unknown), outside)
 
     def points(self, rect: Rect, period: Period) -> NDArray[np.int64]:
         """Classes of the points inside a rectangle that hold in a period."""
@@ -147,6 +166,13 @@ class Sheet:
     @cached_property
     def _tree(self) -> shapely.STRtree:
         return shapely.STRtree(self.shapes)
+
+
+def _flat(shapes: NDArray[np.object_], grid: Grid, disc_m: float) -> NDArray[np.object_]:
+    """Shapes (EPSG:4326) in a grid's CRS; points become discs."""
+    flat = project(shapes, "EPSG:4326", grid.crs)
+    points = shapely.get_dimensions(flat) == 0
+    return np.asarray(np.where(points, shapely.buffer(flat, disc_m), flat), dtype=object)
 
 
 def labelled(labels: Labels, period: Period) -> bool:

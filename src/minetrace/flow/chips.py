@@ -96,7 +96,7 @@ def make_chips(
             tell.note(note)
         job = _with_bands(plan(study, folder, _nobody), settings)
         sheets = tuple(
-            Sheet.of(reading.labels, place.zone.geometry, place.grid, settings.point_m)
+            Sheet.of(reading, place.zone.geometry, place.grid, settings.point_m)
             for place in job.places
         )
         cutting = Cutting(job, settings, sheets, reading.labels, out)
@@ -219,11 +219,12 @@ def _add_hard(cutting: Cutting, own: list[dict[Tile, str]], count: int) -> None:
 def _add_background(cutting: Cutting, own: list[dict[Tile, str]], count: int) -> None:
     settings = cutting.settings
     free: list[tuple[int, Tile]] = []
-    for number, place in enumerate(cutting.job.places):
+    for number, (place, sheet) in enumerate(zip(cutting.job.places, cutting.sheets, strict=True)):
         tiles = [t for t in place.coverage.tiles(settings.size)
                  if _ours(place, t) and _inside(place, t)]  # fmt: skip
-        labels = [t for t, kind in own[number].items() if kind == "label"]
-        apart = background(tiles, labels, len(tiles), seed=settings.seed, apart=settings.apart)
+        taken = {t for t, kind in own[number].items() if kind == "label"}
+        taken |= touched(place.grid, sheet.unused, settings.size).keys()
+        apart = background(tiles, taken, len(tiles), seed=settings.seed, apart=settings.apart)
         free += [(number, tile) for tile in apart if tile not in own[number]]
     by_number = {tile: number for number, tile in free}
     for tile in background(by_number, (), count, seed=settings.seed):

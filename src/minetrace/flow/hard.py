@@ -21,7 +21,7 @@ from minetrace.store.run_folder import Key, RunFolder
 def false_alarms(
     run: Path, periods: Sequence[Period], grid: Grid, sheet: Sheet, size_px: int
 ) -> dict[Tile, float]:
-    """Squares with an outline of a run that touches no label, and the highest score in them.
+    """Squares with an outline of a run that touches no label, used or not, and its highest score.
 
     Args:
         run: its folder.
@@ -35,8 +35,8 @@ def false_alarms(
         MissingFileError: there is no run.
     """
     folder = RunFolder.existing(run)
-    positive = sheet.shapes[sheet.labels.klass > 0]
-    truth = shapely.union_all(positive) if len(positive) else shapely.Point()
+    taken = np.concatenate([sheet.shapes[sheet.labels.klass > 0], sheet.unused])
+    truth = shapely.union_all(taken) if len(taken) else shapely.Point()
     shapely.prepare(truth)
     paths = [folder.path(Key("footprints", period.label)) for period in periods]
     there = [path for path in paths if path.is_file()]
