@@ -24,7 +24,7 @@ class Entry:
         licence: SPDX identifier of the weights.
         sha256: hash of its ``model.onnx``.
         version: of the weights; another training is another version.
-        default: whether it is the one to take where nothing else is said.
+        default: whether it is the first of the trained ones to try.
         purpose: one line on what it is for.
         not_for: one line on what it must not be believed on.
     """

@@ -15,7 +15,7 @@ from typing import Literal
 
 from minetrace.errors import DiskFullError, FailedError, NoPermissionError
 from minetrace.store import sidecar
-from minetrace.store.run_folder import Key, RunFolder
+from minetrace.store.run_folder import KINDS, Key, RunFolder
 from minetrace.store.sidecar import Sidecar
 
 State = Literal["done", "failed", "missing"]
@@ -148,7 +148,9 @@ class Ledger:
             "SELECT kind, period, SUM(state = 'done'), SUM(state = 'failed'),"
             " SUM(state = 'missing') FROM artefacts GROUP BY kind, period ORDER BY kind, period"
         )
-        return [Count(*row) for row in rows]
+        counts = [Count(*row) for row in rows]
+        order = {kind: number for number, kind in enumerate(KINDS)}
+        return sorted(counts, key=lambda count: order.get(count.kind, len(order)))
 
     def _row(self, key: Key) -> tuple[str, ...]:
         found = sidecar.read(self.run, key)

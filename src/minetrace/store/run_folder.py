@@ -13,6 +13,8 @@ from minetrace.errors import MissingFileError, RunError, RunInUseError
 from minetrace.store.files import disk_errors, sweep
 
 _SUFFIX = {"composites": ".tif", "scores": ".tif", "decoded": ".tif", "footprints": ".parquet"}
+KINDS = tuple(_SUFFIX)
+"""Kinds of artefacts with a period, in the order in which they are made."""
 
 
 @dataclass(frozen=True, order=True)

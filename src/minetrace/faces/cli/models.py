@@ -28,12 +28,12 @@ def list_models(as_json: bool = typer.Option(False, "--json", help="Print as JSO
         typer.echo(json.dumps([asdict(entry) for entry in entries()], indent=1))
         return
     for entry in entries():
-        typer.echo(f"{entry.name}  {entry.version}{'  (default)' if entry.default else ''}")
+        typer.echo(f"{entry.name}  {entry.version}")
         facts([
             ("for", entry.purpose), ("not for", entry.not_for), ("licence", entry.licence),
             ("sha256", entry.sha256),
         ])  # fmt: skip
-    typer.echo("spectral  built in, no file")
+    typer.echo("spectral  built in, no file; what 'run' takes where no model is named")
     facts([
         ("for", "bare ground and turbid water from whatever bands there are: a first look"),
         ("not for", "evidence; it knows no mine from a ploughed field or a sandbank"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -23,19 +24,23 @@ from rich.table import Table
 from minetrace.flow.summary import INTERVAL, Summary
 from minetrace.publish.words import ESTIMATED, estimated
 
+LINE_S = 20.0  # between plain lines
+
 
 class Bars:
-    """A progress bar per stage; plain lines where there is no terminal."""
+    """A progress bar per stage; a plain line now and then where there is no terminal."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._progress: Progress | None = None
         self._task = TaskID(0)
         self._stage, self._km2, self._failed = "", 0.0, 0
+        self._tasks, self._done, self._said = 0, 0, 0.0
 
     def start(self, stage: str, tasks: int, km2: float) -> None:
         """A stage begins; nothing is shown if nothing is left of it."""
         self._stage, self._km2, self._failed = stage, 0.0, 0
+        self._tasks, self._done, self._said = tasks, 0, time.monotonic()
         if not tasks:
             self._console.print(f"{stage:>11}  already done")
             return
@@ -54,13 +59,22 @@ class Bars:
         """Some of it is done."""
         self._km2 += km2
         self._failed += failed
+        self._done += tasks
         if self._progress is None:
+            self._line()
             return
         seconds = self._progress.tasks[0].elapsed or 0.0
         speed = f"{self._km2 / seconds:,.1f} km²/s" if self._km2 and seconds > 0.2 else ""
         if self._failed:
             speed += f" [red]{self._failed} failed[/red]"
         self._progress.update(self._task, advance=tasks, speed=speed)
+
+    def _line(self) -> None:
+        now = time.monotonic()
+        if now - self._said >= LINE_S:
+            self._said = now
+            failed = f", {self._failed} failed" if self._failed else ""
+            self._console.print(f"{self._stage:>11}  {self._done} of {self._tasks} done{failed}")
 
     def finish(self) -> None:
         """The stage is over."""

@@ -15,7 +15,12 @@ def command(
     source: str | None = typer.Option(
         None, help="A folder of imagery, a catalog's address, or a name ('minetrace sources')."
     ),
-    model: str | None = typer.Option(None, help="A name ('minetrace models list'), folder or zip."),
+    model: str | None = typer.Option(
+        None, help="A name ('minetrace models list'), folder or zip.  [default: spectral]"
+    ),
+    delineate: bool | None = typer.Option(
+        None, "--delineate/--no-delineate", help="Outline the mined ground inside detections."
+    ),
     out: Path | None = typer.Option(None, help="The run folder.  [default: runs/NAME]"),
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core. No result changes."),
     allow_missing: bool = typer.Option(False, help="Publish even if tiles failed."),
@@ -31,6 +36,7 @@ def command(
     Example:  minetrace run --region roi.geojson --years 2019-2024 --source scenes/ --out out/
 
     Example:  minetrace run --region roi.geojson --years 2018-2025 --source earth-search
+    --model artisanal-gold-rgb --delineate
     """
     from minetrace.faces.cli.progress import Bars, show
     from minetrace.flow.engine import cores
@@ -49,6 +55,8 @@ def command(
     if model:
         named = not Path(model).exists() and Path(model).name == model
         flags["model"] = {"name": model} if named else {"path": str(Path(model).absolute())}
+    if delineate is not None:
+        flags["delineate"] = delineate
     asked = Study.from_flags(study, flags, name=out.name if out else None)
     reporter = Silent() if quiet or as_json else Bars()
     summary = run(

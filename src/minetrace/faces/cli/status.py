@@ -11,7 +11,7 @@ def command(
     out: Path = typer.Argument(..., help="The run folder."),
     as_json: bool = typer.Option(False, "--json", help="Print as JSON."),
 ) -> None:
-    """Say what of a run is done, failed or missing.
+    """Say what of a run is done, failed or still to be done.
 
     Example:  minetrace status runs/demo
     """
@@ -26,7 +26,7 @@ def command(
         return
     table(
         f"{out}: {found.verdict}",
-        ("stage", "period", "done", "failed", "missing"),
+        ("stage", "period", "done", "failed", "to do"),
         [(c.kind, c.period, c.done, c.failed, c.missing) for c in found.counts],
     )
     for key, reason in found.failures:
