@@ -224,7 +224,9 @@ def card(figures: dict, threshold: float, calibration_holds: bool) -> ModelCard:
         calibrated=calibration_holds,
         description="Finds scars of artisanal gold mining in humid tropical forest, in red, green "
         "and blue at 10 m. Industrial pits and tailings dams are not what it learnt: use another "
-        "model for them. A patch model: its outlines are footprints.",
+        "model for them. Of windows with a mine, on sources that it was not trained on, it finds "
+        f"{figures['recall_clear']:.0%} at {figures['false_alarms_clear']:.0%} false alarms. A patch "
+        "model: its outlines are footprints.",
         data=({"source": "Amazon Mining Watch training gallery, Earth Genome",
                "licence": "CC-BY-4.0",
                "attribution": "Earth Genome; contains modified Copernicus Sentinel data 2018-2026"},),
