@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,6 +172,10 @@ class Held:
 
     def __init__(self, images: dict[str, NDArray[np.float32]]) -> None:
         self.images = images
+
+    @property
+    def meaning(self) -> Mapping[str, Any]:
+        return {}
 
     def image(self, chip: Chip) -> NDArray[np.float32]:
         return self.images[chip.image]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +29,10 @@ class Pictures:
 
     def __init__(self, seed: int = 0) -> None:
         self.seed, self.own = seed, dict[str, NDArray[np.float32]]()
+
+    @property
+    def meaning(self) -> Mapping[str, Any]:
+        return {}
 
     def image(self, chip: Chip) -> NDArray[np.float32]:
         if chip.image in self.own:

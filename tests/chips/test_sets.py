@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import rasterio
 import zarr
 
 from minetrace.chips.lists import with_lists
-from minetrace.chips.manifest import read_manifest, write_manifest
+from minetrace.chips.manifest import made_reader, read_manifest, write_manifest
 from minetrace.chips.names import list_key, understand
 from minetrace.chips.open_set import open_data_set
 from minetrace.chips.options import SetOptions
@@ -190,10 +191,37 @@ def test_pickles_are_refused_with_a_way_out(tmp_path: Path) -> None:
 
 def test_a_manifest_says_all_that_a_set_says(small_mines: Path) -> None:
     data = open_data_set(small_mines)
+    data = replace(data, reader=made_reader(small_mines, data.bands, data.classes))
     write_manifest(small_mines, data, extra={"size": 16})
     again = read_manifest(small_mines)
     assert again.chips == data.chips
     assert (again.bands, again.classes, again.version) == (data.bands, data.classes, data.version)
+
+
+def test_other_pixels_or_another_meaning_are_another_version(tmp_path: Path) -> None:
+    image(tmp_path / "set/1_image.tif", 1)
+    mask(tmp_path / "set/1_mask.tif")
+    said = SetOptions(bands=("red",), scale={"red": 1e-4})
+
+    def version(**other: object) -> str:
+        return open_data_set(tmp_path / "set", replace(said, **other)).version  # type: ignore[arg-type]
+
+    found = [version(), version(values={1: 0}), version(offset={"red": 0.1}), version(nodata=(7,))]
+    mask(tmp_path / "set/1_mask.tif", value=0)
+    found.append(version())
+    image(tmp_path / "set/1_image.tif", 1)
+    found.append(version())
+    assert len(set(found)) == len(found)
+    assert version() == found[-1]
+
+
+def test_other_rows_are_another_version(tmp_path: Path) -> None:
+    images, masks = RNG.uniform(0, 0.4, (3, 1, 8, 8)), np.zeros((3, 8, 8), np.uint8)
+    said, found = SetOptions(bands=("red",)), []
+    for one, other in ((images, masks), (images, 1 - masks), (images / 2, masks)):
+        np.savez(tmp_path / "a.npz", images=one, masks=other)
+        found.append(open_data_set(tmp_path / "a.npz", said).version)
+    assert len(set(found)) == 3
 
 
 def test_lists_that_do_not_fit_are_refused(small_mines: Path, tmp_path: Path) -> None:

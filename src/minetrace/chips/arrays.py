@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ IMAGES = ("images", "image", "features", "chips", "x", "img", "data")
 MASKS = ("masks", "mask", "labels", "annotations", "y", "msk")
 WHOLE = ("label", "labels", "y", "class")
 SPLIT, PLACE, PERIOD, SOURCE, NAME = "split", "place", "period", "source", "name"
+BLOCK = 64  # rows held at once while they are hashed
 UNWRITTEN = -1  # what a row of a mining-net group holds until it is written
 LANDSAT_NAMES = {"swir1": "swir16", "swir2": "swir22", "thermal": "lwir11"}
 MINING_NET = ("blue", "green", "red", "nir08", "swir16", "swir22", "lwir11")
@@ -48,6 +50,11 @@ class ArrayChips:
     values: Values
     classes: int
     known: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def meaning(self) -> Mapping[str, Any]:
+        """What makes values and classes of its arrays' numbers."""
+        return {"values": asdict(self.values), "known": self.known}
 
     def image(self, chip: Chip) -> NDArray[np.float32]:
         """(bands, height, width), NaN where nothing was seen."""
@@ -92,7 +99,7 @@ def open_arrays(path: Path, options: SetOptions) -> DataSet:
                            "(chip, band, row, column), or with the band last")  # fmt: skip
     bands = _bands(shape, options, path)
     masks, whole = _labels(held, images, shape[0])
-    chips = _rows(held, shape[0], masks, whole, options)
+    chips = _rows(held, shape[0], images, masks, whole, options)
     values = Values(
         tuple(options.scale.get(band, 1.0) for band in bands),
         tuple(options.offset.get(band, 0.0) for band in bands), options.nodata,
@@ -173,7 +180,7 @@ def _bands(shape: tuple[int, ...], options: SetOptions, path: Path) -> tuple[str
 
 
 def _rows(
-    held: Mapping[str, Any], count: int, masks: str, whole: str, options: SetOptions
+    held: Mapping[str, Any], count: int, images: str, masks: str, whole: str, options: SetOptions
 ) -> tuple[Chip, ...]:
     columns = {
         name: np.asarray(held[name][:])
@@ -181,6 +188,8 @@ def _rows(
         if name in held and held[name].shape == (count,)
     }
     labels = np.asarray(held[whole][:]) if whole else None
+    pixels = [held[name] for name in (images, masks) if name]
+    checksums = _checksums(pixels, count)
     left_out, chips = set(options.exclude), []
     for row in range(count):
         said = {name: str(column[row]) for name, column in columns.items()}
@@ -195,6 +204,16 @@ def _rows(
             split=said.get(SPLIT, ""), place=said.get(PLACE, "_".join(where)),
             period=said.get(PERIOD, said.get("year", "")),
             source=said.get(SOURCE, options.source),
-            label=None if labels is None else int(labels[row]),
+            label=None if labels is None else int(labels[row]), checksum=checksums[row],
         ))  # fmt: skip
     return tuple(chips)
+
+
+def _checksums(arrays: Sequence[Any], count: int) -> list[str]:
+    """Of each row over all arrays; by blocks, since a chunk of Zarr may hold several rows."""
+    found: list[str] = []
+    for start in range(0, count, BLOCK):
+        blocks = [np.asarray(array[start : start + BLOCK]) for array in arrays]
+        found += [hashlib.sha256(b"".join(part.tobytes() for part in row)).hexdigest()[:32]
+                  for row in zip(*blocks, strict=True)]  # fmt: skip
+    return found

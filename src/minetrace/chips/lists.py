@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,11 @@ class Unread:
     """The reader of a set of which only the lists are there."""
 
     origin: str
+
+    @property
+    def meaning(self) -> Mapping[str, Any]:
+        """Nothing, since there are no numbers."""
+        return {}
 
     def image(self, chip: Chip) -> NDArray[np.float32]:
         """Say that there are no pixels."""

@@ -7,7 +7,7 @@ order, so the same set is the same bytes, whatever happened while it was made.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,13 @@ def _outline(chip: Chip) -> dict[str, Any] | None:
     return dict(mapping(rounded))
 
 
+def made_reader(folder: Path, bands: Sequence[str], classes: Sequence[str]) -> RasterChips:
+    """The reader of chips that minetrace made."""
+    count = len(bands)
+    values = Values((REFLECTANCE_SCALE,) * count, (0.0,) * count, (NODATA,))
+    return RasterChips(folder, values, len(classes))
+
+
 def read_manifest(folder: Path) -> DataSet:
     """The set of a folder that minetrace made.
 
@@ -82,10 +89,9 @@ def read_manifest(folder: Path) -> DataSet:
                                f"{FORMAT}; make the set again")  # fmt: skip
         chips = tuple(_chip(feature["properties"]) for feature in said["features"])
         bands, classes = tuple(said["bands"]), tuple(said["classes"])
-        values = Values((REFLECTANCE_SCALE,) * len(bands), (0.0,) * len(bands), (NODATA,))
         return DataSet(
             said["name"], chips, bands, classes,
-            RasterChips(path.parent, values, len(classes)),
+            made_reader(path.parent, bands, classes),
             said["resolution_m"], said["level"], tuple(said["data"]),
         )  # fmt: skip
     except FileNotFoundError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,11 @@ class RasterChips:
     classes: int
     known: Mapping[int, int] = field(default_factory=dict)
     mask_nodata: tuple[float, ...] = ()
+
+    @property
+    def meaning(self) -> Mapping[str, Any]:
+        """What makes values and classes of its files' numbers."""
+        return {"values": asdict(self.values), "known": self.known, "nodata": self.mask_nodata}
 
     def image(self, chip: Chip) -> NDArray[np.float32]:
         """(bands, height, width), NaN where nothing was seen.

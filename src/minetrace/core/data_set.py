@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Chip:
         crs: of ``bounds``; empty if nobody knows where it is.
         bounds: (left, bottom, right, top) in ``crs``.
         shares: share of its pixels by class index, IGNORE among them; None if not counted.
-        checksum: of its files, so that another version of them is another version of the set.
+        checksum: of its files or rows, so that other pixels are another version of the set.
     """
 
     name: str
@@ -63,6 +63,11 @@ class Chip:
 
 class ChipReader(Protocol):
     """Reads the chips of one set; can be sent to another process."""
+
+    @property
+    def meaning(self) -> Mapping[str, Any]:
+        """What makes values and classes of its files' numbers; part of the set's version."""
+        ...
 
     def image(self, chip: Chip) -> NDArray[np.float32]:
         """(bands, height, width), NaN where nothing was seen."""
@@ -102,9 +107,9 @@ class DataSet:
 
     @property
     def version(self) -> str:
-        """A hash of what the set says of every chip; the same set has the same."""
+        """A hash of every chip, its pixels by checksum, and of what the pixels mean."""
         rows = [sorted(vars(chip).items()) for chip in self.chips]
-        return fingerprint([self.bands, self.classes, rows])
+        return fingerprint([self.bands, self.classes, self.reader.meaning, rows])
 
     @property
     def splits(self) -> Mapping[str, int]:

@@ -16,17 +16,14 @@ import shapely
 from numpy.typing import NDArray
 
 from minetrace.chips.audit import Audit, audit
-from minetrace.chips.manifest import write_manifest
-from minetrace.chips.raster_files import RasterChips
+from minetrace.chips.manifest import made_reader, write_manifest
 from minetrace.chips.sheet import choose, write_sheet
 from minetrace.chips.splits import divide
-from minetrace.chips.values import Values
 from minetrace.chips.windows import background, touched
 from minetrace.core.data_set import Chip, DataSet
 from minetrace.core.grid import Tile
 from minetrace.core.model import ModelCard
 from minetrace.core.provenance import fingerprint
-from minetrace.core.raster import NODATA, REFLECTANCE_SCALE
 from minetrace.core.region import project
 from minetrace.errors import BandError, DataSetError, LabelError
 from minetrace.flow.chip_ground import Reading, Sheet, labelled, read_study_labels
@@ -266,11 +263,7 @@ def _finish(
 
 def _data_set(cutting: Cutting, chips: tuple[Chip, ...]) -> DataSet:
     job, settings = cutting.job, cutting.settings
-    count = len(job.bands)
-    reader = RasterChips(
-        cutting.out, Values((REFLECTANCE_SCALE,) * count, (0.0,) * count, (NODATA,)),
-        len(settings.classes),
-    )  # fmt: skip
+    reader = made_reader(cutting.out, job.bands, settings.classes)
     levels = {source.level for source in job.sources}
     level = levels.pop() if len(levels) == 1 else None
     told = {
