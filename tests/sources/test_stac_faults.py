@@ -8,11 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from rasterio.transform import from_origin
+from rasterio.windows import Window
 from stac_scenes import GRID, shot, source
 
 from minetrace.core.grid import Rect
 from minetrace.errors import MissingFileError, NoPermissionError, ReadFailedError, StudyError
 from minetrace.sources.stac import StacSource
+from minetrace.sources.stac_raster import Reading, RemoteRaster
 from minetrace.testing.stac_catalog import write_catalog
 from minetrace.testing.stac_server import Fault, StacServer
 
@@ -123,3 +127,32 @@ def test_a_catalog_that_does_not_answer_is_named(server: StacServer, tmp_path: P
         server.forget()
     with pytest.raises(ReadFailedError, match="refused the connection"):
         source(server, tmp_path, url="http://127.0.0.1:9/stac")
+
+
+def write_blocks(path: Path, first: int, order: range) -> None:
+    """Four blocks of one count each, laid down in an order of their own."""
+    with rasterio.open(
+        path, "w", driver="GTiff", height=256, width=256, count=1, dtype="int16", crs="EPSG:32719",
+        transform=from_origin(500_000, 8_000_000, 10, 10), tiled=True, blockxsize=128,
+        blockysize=128,
+    ) as target:  # fmt: skip
+        for number in order:
+            row, col = divmod(number, 2)
+            block = np.full((128, 128), first + number, dtype=np.int16)
+            target.write(block, 1, window=Window(col * 128, row * 128, 128, 128))
+
+
+def test_blocks_of_a_changed_file_are_not_sought_where_the_old_had_them(tmp_path: Path) -> None:
+    folder = tmp_path / "catalog"
+    (folder / "data").mkdir(parents=True)
+    path = folder / "data" / "a.tif"
+    write_blocks(path, 100, range(4))
+    with StacServer(folder) as served:
+        here = RemoteRaster(f"{served.url}/data/a.tif", reading=Reading(tmp_path / "cache"))
+        assert here.read((1,), Rect(0, 0, 8, 8))[0].max() == 100
+        write_blocks(path, 1000, range(3, -1, -1))
+        path.write_bytes(path.read_bytes() + b"more")
+        for _ in range(2):
+            with pytest.raises(ReadFailedError, match="changed while it was being read"):
+                here.read((1,), Rect(128, 0, 8, 8))
+        assert here.read((1,), Rect(128, 0, 8, 8))[0].max() == 1002

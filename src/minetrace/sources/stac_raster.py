@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Sheet:
     Attributes:
         layout: where its blocks are; None if it is read whole.
         path: of the local copy, if it is read whole.
+        version: of the file that the layout is of.
     """
 
     crs: str
@@ -67,6 +68,7 @@ class Sheet:
     nodata: float | None
     layout: Layout | None
     path: str | None
+    version: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def _sheet(raster: RemoteRaster) -> Sheet:
             layout = parse(file.read)
             if not layout.has_mask:
                 with _in_memory(sparse(layout, {})) as source:
-                    return _describe(source, raster.address, layout, None)
+                    sheet = _describe(source, raster.address, layout, None)
+                    return replace(sheet, version=file.version())
             break
         except (NotATiffError, RasterioError):
             if not last:
@@ -189,6 +192,13 @@ def _decode(
     ]  # fmt: skip
     spans = [(int(layout.offsets[n]), int(layout.counts[n])) for n in numbers]
     blocks = dict(zip(numbers, file.ranges(spans), strict=True))
+    now = file.version()
+    if None not in (now, sheet.version) and now != sheet.version:
+        _sheet.cache_clear()  # its blocks lie elsewhere now
+        raise ReadFailedError(
+            f"{redacted(raster.address)}: changed while it was being read; run the same command "
+            "again"
+        )
     with _in_memory(sparse(layout, blocks)) as source:
         return list(source.read(list(indexes), window=where))
 

@@ -87,6 +87,10 @@ class RemoteFile:
         with self.cache.alone(self.url):
             self.cache.drop(self.url)
 
+    def version(self) -> bytes | None:
+        """What tells this content from another under the same address; None if not yet known."""
+        return self.cache.note(self.url)
+
     def _noted_size(self) -> int | None:
         note = self.cache.note(self.url)
         return None if note is None else int(json.loads(note)["size"])
