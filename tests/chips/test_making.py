@@ -242,6 +242,44 @@ def test_what_is_not_used_is_unknown_and_never_background(
     ]
 
 
+@pytest.mark.parametrize("changed", ["labels", "region", "run"])
+def test_a_folder_is_of_what_was_read_not_of_paths(
+    world: World, labels_of_2019: Path, tmp_path: Path, changed: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(making, "_cut_all", lambda *_: None)
+    monkeypatch.setattr(making, "_finish", lambda *_: None)
+    mines = gpd.read_file(labels_of_2019).assign(kind="mine")[["kind", "geometry"]]
+    region = gpd.read_file(world.region).to_crs("EPSG:4326")[["geometry"]]
+    run, paths = RunFolder(tmp_path / "run"), {"labels": tmp_path / "mines.shp",
+                                               "region": tmp_path / "region.geojson"}  # fmt: skip
+    paths["run"] = run.path(Key("footprints", "2019"))
+    paths["run"].parent.mkdir(parents=True)
+    run.study.write_text("name: run")
+    mines.to_file(paths["labels"])
+    region.to_file(paths["region"])
+    everywhere = region.union_all()
+    field = everywhere.difference(mines.to_crs("EPSG:4326").union_all())
+    far = shapely.get_coordinates(shapely.maximum_inscribed_circle(field))[0]
+    alarm = shapely.Point(far).buffer(1e-4)
+    write_footprints(paths["run"], Footprints(np.array([alarm]), "EPSG:4326", "mined"))
+    settings = asked(world, hard=str(run.root), hard_share=9, background=0) | {
+        "periods": [2019], "region": {"file": str(paths["region"])},
+        "labels": [{"path": str(paths["labels"]), "category": "kind"}],
+    }  # fmt: skip
+    make(settings, tmp_path / "set")
+    make(settings, tmp_path / "set")
+    if changed == "labels":
+        mines.assign(kind="other").to_file(paths["labels"])  # in the .dbf alone
+    elif changed == "region":
+        region.set_geometry([everywhere.buffer(-1e-3)]).to_file(paths["region"])
+    else:
+        hit = mines.to_crs("EPSG:4326").geometry[0]
+        write_footprints(paths["run"], Footprints(np.array([hit]), "EPSG:4326", "mined"))
+    with pytest.raises(DataSetError, match="chips of other labels"):
+        make(settings, tmp_path / "set")
+
+
 def test_labels_without_a_year_are_refused_over_several(world: World, tmp_path: Path) -> None:
     settings = asked(world)
     del settings["labels"][0]["when"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from minetrace.core.data_set import Chip, DataSet
 from minetrace.core.grid import Tile
 from minetrace.core.model import ModelCard
 from minetrace.core.provenance import fingerprint
-from minetrace.core.region import project
+from minetrace.core.region import Region, project
 from minetrace.errors import BandError, DataSetError, LabelError
 from minetrace.flow.chip_ground import Reading, Sheet, labelled, read_study_labels
 from minetrace.flow.cut import Cut, Cutting, chip_of, done
@@ -37,7 +37,7 @@ from minetrace.flow.report import Reporter, Silent
 from minetrace.flow.study import Study
 from minetrace.flow.study_chips import ChipStudy, LabelStudy
 from minetrace.sources.source import Source
-from minetrace.store.files import read_json, sha256, write_json, write_text
+from minetrace.store.files import read_json, write_json, write_text
 from minetrace.store.run_folder import RunFolder
 
 RECIPE = 1
@@ -97,8 +97,8 @@ def make_chips(
             for place in job.places
         )
         cutting = Cutting(job, settings, sheets, reading.labels, out)
-        _claim(out, study, labels, settings, job)
         cuts = _cuts(cutting)
+        _claim(cutting, cuts, region, reading)
         _cut_all(cutting, cuts, workers, tell)
         return _finish(cutting, cuts, reading, tell)
 
@@ -131,21 +131,23 @@ def _with_bands(job: Job, settings: ChipStudy) -> Job:
     return replace(job, bands=settings.bands or there)
 
 
-def _claim(
-    out: Path, study: Study, labels: Sequence[LabelStudy], settings: ChipStudy, job: Job
-) -> None:  # fmt: skip
-    """Say what the folder is for, or refuse one that is for something else."""
+def _claim(cutting: Cutting, cuts: Sequence[Cut], region: Region, reading: Reading) -> None:
+    """Say what the folder is for, or refuse one that is for something else.
+
+    What was read counts, not the files that it was read from: a path may hold other labels, another
+    region or another run than before.
+    """
+    job, out = cutting.job, cutting.out
     looks = {
         f"{k.source}/{k.scene.id}": job.sources[k.source].signature(k.scene)
         for place in job.places for line in place.looks.values() for k in line
     }  # fmt: skip
     made_from = fingerprint([
         RECIPE, job.bands, looks, [p.label for p in job.periods],
-        study.model_dump(include={"region", "periods", "grid", "composite"}, mode="json"),
-        [label.model_dump(mode="json") for label in labels],
-        [sha256(label.path) for label in labels if label.path.is_file()],
-        settings.model_dump(mode="json", exclude={"split"}),
-        study.grid.resolution_m,
+        job.study.model_dump(include={"periods", "grid", "composite"}, mode="json"),
+        cutting.settings.model_dump(mode="json", exclude={"select", "hard", "split"}),
+        region.geometry.wkb_hex, reading.labels.fingerprint,
+        shapely.to_wkb(reading.unused, hex=True).tolist(), [asdict(cut) for cut in cuts],
     ])  # fmt: skip
     path = out / MAKING
     if path.is_file() and read_json(path)["made_from"] != made_from:

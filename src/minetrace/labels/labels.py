@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 
 from minetrace.core.period import Period
+from minetrace.core.provenance import fingerprint
 
 ALWAYS = (date.min, date.max)
 
@@ -63,6 +64,12 @@ class Labels:
     def polygons(self) -> NDArray[np.bool_]:
         """(n,) whether a label is an area rather than a point."""
         return np.asarray(shapely.get_dimensions(self.geometry) == 2)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that they say, whatever file said it."""
+        said = {name: column.tolist() for name, column in vars(self).items() if name != "geometry"}
+        return fingerprint([shapely.to_wkb(self.geometry, hex=True).tolist(), said])
 
     @classmethod
     def concat(cls, parts: Sequence[Labels]) -> Labels:
