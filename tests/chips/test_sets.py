@@ -134,6 +134,35 @@ def test_a_pair_that_does_not_fit_is_named(tmp_path: Path) -> None:
                                                   exclude=("2_image",)))) == 1  # fmt: skip
 
 
+@pytest.mark.parametrize(("other", "what"), [
+    ({"descriptions": ("nir", "red")}, "bands"), ({"nodata": -9999}, "nodata"),
+    ({"scales": (1e-4, 1e-4)}, "scale"), ({"offsets": (0.0, -0.1)}, "offset"),
+])  # fmt: skip
+def test_files_whose_numbers_differ_in_meaning_are_refused(
+    tmp_path: Path, other: dict[str, object], what: str
+) -> None:
+    for n, said in ((1, {}), (2, {}), (3, other)):
+        image(tmp_path / f"{n}_image.tif", 2, dtype="float32")
+        mask(tmp_path / f"{n}_mask.tif")
+        with rasterio.open(tmp_path / f"{n}_image.tif", "r+") as file:
+            file.write(file.read() / 10_000)
+            for key, value in {"descriptions": ("red", "nir"), **said}.items():
+                setattr(file, key, value)
+    with pytest.raises(DataSetError, match=rf"3_image.tif: its {what} is .*exclude: \[3_image\]"):
+        open_data_set(tmp_path)
+    assert len(open_data_set(tmp_path, SetOptions(exclude=("3_image",)))) == 2
+
+
+def test_a_black_first_chip_vouches_for_no_scale(tmp_path: Path) -> None:
+    for n, value in ((1, 0), (2, 120)):
+        image(tmp_path / f"{n}_image.tif", 1, dtype="uint8")
+        mask(tmp_path / f"{n}_mask.tif")
+        with rasterio.open(tmp_path / f"{n}_image.tif", "r+") as file:
+            file.write(np.full((1, 16, 16), value, np.uint8))
+    with pytest.raises(RadiometryError, match=r"2_image.tif: red has a median of 120"):
+        open_data_set(tmp_path, SetOptions(bands=("red",)))
+
+
 def test_255_is_never_silently_a_mine_or_ignorance(tmp_path: Path) -> None:
     image(tmp_path / "1_image.tif", 1)
     mask(tmp_path / "1_mask.tif", value=255)

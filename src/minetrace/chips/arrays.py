@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minetrace.chips.options import SetOptions
-from minetrace.chips.values import Values, classes_of, refuse_guesses
+from minetrace.chips.values import Values, classes_of, glance, refuse_guesses
 from minetrace.core.bands import common_name
 from minetrace.core.data_set import Chip, DataSet
 from minetrace.errors import DataSetError, MissingExtraError
@@ -109,7 +109,8 @@ def open_arrays(path: Path, options: SetOptions) -> DataSet:
     reader.__dict__["_held"] = held
     if not chips:
         raise DataSetError(f"{path}: holds no chips that were written; is it finished?")
-    refuse_guesses(reader.image(chips[0]), bands, str(path))
+    for chip in glance(chips):
+        refuse_guesses(reader.image(chip), bands, f"{path}, row {chip.image}")
     return DataSet(path.stem, chips, bands, options.classes, reader, options.resolution_m,
                    options.level, options.data)  # fmt: skip
 

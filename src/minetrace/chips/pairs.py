@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from minetrace.chips.names import FileName, understand
 from minetrace.chips.options import SetOptions
 from minetrace.chips.raster_files import Frame, RasterChips, band_order, frame_of
-from minetrace.chips.values import Values, refuse_guesses
+from minetrace.chips.values import Values, glance, refuse_guesses
 from minetrace.core.data_set import IGNORE, Chip, DataSet
 from minetrace.errors import DataSetError
 from minetrace.store.files import sha256
 
 SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jp2"})
-GLANCE = 24  # masks that are looked at to see whether their numbers are classes
 
 SMALL_MINES = SetOptions(
     layout="smallminesds",
@@ -38,30 +39,31 @@ def open_pairs(root: Path, options: SetOptions) -> DataSet:
         options: a mask that is missing is an error, since no label is not "no mine".
 
     Raises:
-        DataSetError: there are no pairs, or an image and its mask differ in shape.
+        DataSetError: there are no pairs, an image and its mask differ in shape, or the numbers of
+            two files mean different things.
         BandError: nobody names the bands.
         RadiometryError: optical bands hold no reflectance, and nobody says what they hold.
         ReadFailedError: a file cannot be read.
     """
     images, masks = _by_role(root)
     left_out = set(options.exclude)
-    chips = [
-        _chip(root, path, name, masks, options)
-        for path, name in sorted(images.items())
-        if not {path.stem, path.with_suffix("").as_posix()} & left_out
-    ]
-    if not chips:
+    taken = [path for path in sorted(images)
+             if not {path.stem, path.with_suffix("").as_posix()} & left_out]  # fmt: skip
+    if not taken:
         raise DataSetError(
             f"{root}: holds no images with masks; their names must say which is which, such as "
             "1_image.tif and 1_mask.tif, or img_dir/train/a.png and ann_dir/train/a.png"
         )
-    first = frame_of(root / chips[0].image)
-    bands = band_order(first, options.bands, root / chips[0].image)
+    frames = {path: frame_of(root / path) for path in taken}
+    first = frames[taken[0]]
+    bands, values = _common_meaning(root, frames, options)
+    chips = [_chip(root, path, frames[path], images[path], masks, options) for path in taken]
     reader = RasterChips(
-        root, _values(first, bands, options), len(options.classes), options.values,
+        root, values, len(options.classes), options.values,
         (-9999.0,) if options.layout == "smallminesds" else (),
     )  # fmt: skip
-    refuse_guesses(reader.image(chips[0]), bands, str(root / chips[0].image))
+    for chip in glance(chips):
+        refuse_guesses(reader.image(chip), bands, str(root / chip.image))
     _refuse_two_valued(chips, reader, root)
     metres = first.resolution if first.crs and not first.crs.startswith("EPSG:4326") else None
     return DataSet(
@@ -85,16 +87,52 @@ def _by_role(root: Path) -> tuple[dict[Path, FileName], dict[str, Path]]:
     return images, masks
 
 
+def _common_meaning(
+    root: Path, frames: Mapping[Path, Frame], options: SetOptions
+) -> tuple[tuple[str, ...], Values]:
+    """Bands and values of all files, which must be one."""
+    found = {path: _meaning(root / path, frame, options) for path, frame in frames.items()}
+    first, common = next(iter(found.items()))
+    for path, own in found.items():
+        for what in common:
+            if own[what] != common[what]:
+                raise DataSetError(
+                    f"{root / path}: its {what} is {_said(own[what])}, that of {first} is "
+                    f"{_said(common[what])}; say {what} for all files, or leave this one out with "
+                    f"exclude: [{path.stem}]"
+                )
+    return common["bands"], Values(common["scale"], common["offset"], common["nodata"])
+
+
+def _meaning(path: Path, frame: Frame, options: SetOptions) -> dict[str, tuple[Any, ...]]:
+    """What a file's numbers are, as the user says it, or else the file, by option."""
+    bands = band_order(frame, options.bands, path)
+    own = {frame.nodata} if frame.nodata is not None and isfinite(frame.nodata) else set()
+    return {
+        "bands": bands,
+        "scale": tuple(options.scale.get(b, s) for b, s in zip(bands, frame.scales, strict=True)),
+        "offset": tuple(
+            options.offset.get(b, o) for b, o in zip(bands, frame.offsets, strict=True)
+        ),
+        "nodata": tuple(sorted({*options.nodata, *own})),
+    }
+
+
+def _said(values: tuple[Any, ...]) -> str:
+    return f"[{', '.join(v if isinstance(v, str) else f'{v:g}' for v in values)}]"
+
+
 def _chip(
-    root: Path, path: Path, name: FileName, masks: Mapping[str, Path], options: SetOptions
-) -> Chip:
+    root: Path, path: Path, frame: Frame, name: FileName, masks: Mapping[str, Path],
+    options: SetOptions,
+) -> Chip:  # fmt: skip
     mask = masks.get(name.key)
     if mask is None:
         raise DataSetError(
             f"{root / path}: has no mask; add it, or leave the image out with "
             f"exclude: [{path.stem}] (an image without labels is not an image without mines)"
         )
-    frame, other = frame_of(root / path), frame_of(root / mask)
+    other = frame_of(root / mask)
     if frame.shape != other.shape:
         raise DataSetError(
             f"{root / path}: is {_size(frame)} pixels and its mask {_size(other)}; "
@@ -112,22 +150,12 @@ def _size(frame: Frame) -> str:
     return f"{frame.shape[0]} x {frame.shape[1]}"
 
 
-def _values(frame: Frame, bands: tuple[str, ...], options: SetOptions) -> Values:
-    nodata = {*options.nodata, *(() if frame.nodata is None else (frame.nodata,))}
-    return Values(
-        tuple(options.scale.get(b, s) for b, s in zip(bands, frame.scales, strict=True)),
-        tuple(options.offset.get(b, o) for b, o in zip(bands, frame.offsets, strict=True)),
-        tuple(sorted(nodata)),
-    )  # fmt: skip
-
-
 def _refuse_two_valued(chips: list[Chip], reader: RasterChips, root: Path) -> None:
     """A mask of 0 and 255 alone is more likely a picture of mines than of ignorance."""
     if IGNORE in reader.known:
         return
-    some = chips[:: max(1, len(chips) // GLANCE)]
     plain = replace(reader, mask_nodata=(), known={})
-    seen = {int(v) for chip in some for v in set(plain.mask(chip).flat)}
+    seen = {int(v) for chip in glance(chips) for v in set(plain.mask(chip).flat)}
     if seen == {0, IGNORE}:
         raise DataSetError(
             f"{root}: its masks hold only 0 and 255, and 255 stands for 'nobody knows'; "

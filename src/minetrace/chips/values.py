@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minetrace.core.data_set import IGNORE
+from minetrace.core.data_set import IGNORE, Chip
 from minetrace.errors import DataSetError, RadiometryError
 
 MOST_REFLECTANCE = 2.0  # glint and snow reach above 1; nothing on the ground reaches this
+GLANCE = 24  # chips that are looked at to see whether their numbers are what is said of them
 NOT_OPTICAL = frozenset({"vv", "vh", "elevation", "slope", "lwir", "lwir11", "lwir12"})
 
 
@@ -40,17 +41,22 @@ class Values:
         return np.where(missing, np.float32(np.nan), values)
 
 
+def glance(chips: Sequence[Chip]) -> Sequence[Chip]:
+    """A few chips of a set, spread over it."""
+    return chips[:: max(1, len(chips) // GLANCE)]
+
+
 def refuse_guesses(values: NDArray[np.float32], bands: Sequence[str], origin: str) -> None:
     """Check that optical bands hold reflectance.
 
     Args:
-        values: (bands, height, width) of one chip.
+        values: (bands, height, width) of one chip; 0 says nothing, as black fits any scale.
 
     Raises:
         RadiometryError: they are far above what ground reflects.
     """
     for band, layer in zip(bands, values, strict=True):
-        seen = layer[np.isfinite(layer)]
+        seen = layer[np.isfinite(layer) & (layer != 0)]
         if band in NOT_OPTICAL or not seen.size:
             continue
         middle = float(np.median(seen))
