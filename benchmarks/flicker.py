@@ -180,7 +180,9 @@ def neighbour(scores: NDArray[np.uint16], threshold: float) -> Masks:
         layer = np.where(mask, np.uint16(SCALE), np.uint16(0))
         found[year] = outlines([rect], lambda r, x=layer: (x, x), GRID, OutlineRules(), "mined")
     blind = [y for y, s in zip(YEARS, scores, strict=True) if (s != NOT_LOOKED).mean() < 0.05]
-    kept = confirmed_by_neighbours(found, blind=blind)
+    kept = confirmed_by_neighbours(
+        found, looked=lambda year, shapes: np.full(len(shapes), float(year not in blind))
+    )
     return np.stack([burnt(kept[year].geometry, rect) for year in YEARS])
 
 

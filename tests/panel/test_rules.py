@@ -126,7 +126,28 @@ def test_a_blind_period_neither_confirms_nor_refutes() -> None:
     mine = square(-70, -12.8)
     found = {year(2019): outlines(mine), year(2020): outlines(), year(2021): outlines(mine)}
     assert sum(map(len, confirmed_by_neighbours(found).values())) == 0
-    assert sum(map(len, confirmed_by_neighbours(found, blind=[year(2020)]).values())) == 2
+
+    def looked(period: Period, shapes: np.ndarray) -> np.ndarray:
+        return np.full(len(shapes), float(period != year(2020)))
+
+    assert sum(map(len, confirmed_by_neighbours(found, looked=looked).values())) == 2
+
+
+def test_ground_unseen_in_a_year_that_saw_other_ground_neither_confirms_nor_refutes() -> None:
+    hidden, seen, half = square(-70.1, -12.8), square(-70, -12.8), square(-70.05, -12.8)
+    around = {year(2019): outlines(hidden, seen), year(2021): outlines(hidden, seen)}
+    found = {**around, year(2020): outlines(half)}
+
+    def looked(period: Period, shapes: np.ndarray) -> np.ndarray:
+        """In 2020 the east alone."""
+        east = shapely.area(shapely.intersection(shapes, shapely.box(-70.05, -20, 0, 20)))
+        return east / shapely.area(shapes) if period == year(2020) else np.ones(len(shapes))
+
+    kept = confirmed_by_neighbours(found, looked=looked)
+    assert [list(kept[p].geometry) for p in kept] == [[hidden], [], [hidden]]
+    told = {**around, year(2020): outlines(hidden)}  # by other years: that confirms nothing
+    kept = confirmed_by_neighbours({**told, year(2021): outlines()}, looked=looked)
+    assert [len(kept[p]) for p in kept] == [0, 1, 0]
 
 
 @settings(max_examples=30, deadline=None)

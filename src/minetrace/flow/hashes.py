@@ -27,7 +27,7 @@ from minetrace.store.files import sha256
 from minetrace.store.ledger import Ledger
 from minetrace.store.run_folder import Key
 
-PANEL_RECIPE = 1
+PANEL_RECIPE = 2
 
 
 def composite_hash(job: Job, period: int, place: Place, tile: Tile) -> str:

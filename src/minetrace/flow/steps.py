@@ -36,7 +36,6 @@ from minetrace.flow.study import Study
 from minetrace.flow.summary import Summary, summarise
 from minetrace.flow.tasks import Compose, Decode, Done, Outline, Score
 from minetrace.panel.build import IdentityRules, build_panel
-from minetrace.panel.summary import HARDLY
 from minetrace.publish.geopackage import write_geopackage
 from minetrace.store import outlines, sidecar
 from minetrace.store.files import write_text
@@ -282,11 +281,8 @@ class _Walk:
     def _kept(self) -> dict[Period, Footprints]:
         """The outlines that the rules of the study leave."""
         found = {period: self._footprints(period) for period in self.job.periods}
-        if self.job.study.rules is None:
-            return found
-        shares = region_shares(self.job, self.ledger)
-        blind = [period for period in found if shares[period.label] < HARDLY]
-        return kept(found, self.job.study.rules, blind)
+        share = self.job.study.panel.min_looked_share
+        return kept(found, self.job.study.rules, LookedShares(self.job), share)
 
     def _footprints(self, period: Period) -> Footprints:
         path = self.job.run.path(Key("footprints", period.label))

@@ -6,7 +6,7 @@ or after.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from minetrace.core.footprints import Footprints
 from minetrace.core.period import Period, ordered
 from minetrace.errors import StudyError
+from minetrace.panel.build import Looked
 from minetrace.panel.rules.globe import Shapes, lonlat, within
 
 TOUCH_M = 0.01  # what a change of CRS may move
@@ -26,9 +27,13 @@ def confirmed_by_neighbours(
     *,
     reach_m: float = 0.0,
     ends: Ends = "judge",
-    blind: Collection[Period] = (),
+    looked: Looked | None = None,
+    min_looked_share: float = 0.5,
 ) -> dict[Period, Footprints]:
     """Drop every outline that no adjacent period touches, before any was dropped there.
+
+    Adjacent is, for each outline, the nearest period before it and the nearest after it in which
+    its ground was looked at: what nobody looked at is no reason to drop anything.
 
     Args:
         footprints: outlines per period, in any order and any CRS, one per period.
@@ -36,8 +41,10 @@ def confirmed_by_neighbours(
             centimetre is always allowed.
         ends: what becomes of the first and the last period, which have one neighbour:
             ``judge`` asks that one, ``keep`` keeps all of them, ``drop`` drops all.
-        blind: periods that nobody looked at: they confirm nothing, so the next one beyond them is
-            asked, and what they hold is judged like the rest.
+        looked: asked for the share of outlines that was looked at in a period. Without it all
+            ground was looked at in every period.
+        min_looked_share: with less of an outline's ground looked at, a period is passed over;
+            with less of its own, an outline confirms nothing, though it is judged like the rest.
 
     Returns:
         The same periods in time order, each with a subset of its rows in their order. With
@@ -54,28 +61,36 @@ def confirmed_by_neighbours(
         raise StudyError(f"ends is {ends!r}; give judge, keep or drop")
     line = ordered(footprints)
     shapes = {period: lonlat(footprints[period]) for period in line}
-    seeing = [period for period in line if period not in blind]
+    seen = {p: shapes[p][_looked_at(looked, p, shapes[p], min_looked_share)] for p in line}
     kept = {}
-    for period in line:
+    for number, period in enumerate(line):
         here = footprints[period]
         if ends != "judge" and period in (line[0], line[-1]):
             kept[period] = here.where(np.full(len(here), ends == "keep"))
             continue
-        beside = [shapes[p] for p in _beside(period, seeing)]
-        kept[period] = here.where(_touched(shapes[period], beside, reach_m))
+        confirmed = np.zeros(len(here), dtype=bool)
+        for side in (line[:number][::-1], line[number + 1 :]):
+            asking = np.flatnonzero(~confirmed)
+            for beside in side:
+                touched = _touched(shapes[period][asking], seen[beside], reach_m)
+                confirmed[asking[touched]] = True
+                asking = asking[~touched]
+                answered = _looked_at(looked, beside, shapes[period][asking], min_looked_share)
+                asking = asking[~answered]
+        kept[period] = here.where(confirmed)
     return kept
 
 
-def _beside(period: Period, seeing: Sequence[Period]) -> list[Period]:
-    """The nearest periods before and after, of those in which somebody looked."""
-    before = [p for p in seeing if p.end <= period.start]
-    after = [p for p in seeing if p.start >= period.end]
-    return before[-1:] + after[:1]
+def _looked_at(
+    looked: Looked | None, period: Period, shapes: Shapes, min_share: float
+) -> NDArray[np.bool_]:
+    if looked is None or not len(shapes):
+        return np.ones(len(shapes), dtype=bool)
+    return np.asarray(looked(period, shapes) >= min_share)
 
 
-def _touched(here: Shapes, beside: Sequence[Shapes], reach_m: float) -> NDArray[np.bool_]:
+def _touched(here: Shapes, there: Shapes, reach_m: float) -> NDArray[np.bool_]:
     touched = np.zeros(len(here), dtype=bool)
-    for there in beside:
-        if len(there) and len(here):
-            touched[within(here, there, max(reach_m, TOUCH_M)).left] = True
+    if len(there) and len(here):
+        touched[within(here, there, max(reach_m, TOUCH_M)).left] = True
     return touched
