@@ -86,6 +86,12 @@ def test_what_nobody_knows_is_no_negative() -> None:
     assert shares_of(np.array([[0, 1], [255, 255]], np.uint8)) == {0: 0.25, 1: 0.25, 255: 0.5}
 
 
+def test_a_point_adds_a_class_and_takes_none_away() -> None:
+    assert label_of({0: 0.75, 1: 0.25}, [0]) == 1
+    assert label_of({0: 0.4, IGNORE: 0.6}, [0, 1]) == 1
+    assert label_of({0: 0.4, IGNORE: 0.6}, [0]) == 0
+
+
 def test_background_stays_away_from_labels() -> None:
     tiles = [Tile("32719", row, col, 32) for row in range(6) for col in range(6)]
     labels = list(touched(GRID, np.array([box(70, 70, 10, 10)], dtype=object), 32))

@@ -7,7 +7,7 @@ the ring along their edges, where a drawn line and a pixel never agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,17 +76,22 @@ def shares_of(mask: NDArray[np.uint8]) -> dict[int, float]:
     return {int(v): round(int(n) / mask.size, 6) for v, n in zip(values, counts, strict=True)}
 
 
-def label_of(shares: dict[int, float], *, least: float = 0.0, most_unknown: float = 0.5) -> (
-    int | None
-):  # fmt: skip
+def label_of(
+    shares: dict[int, float], points: Iterable[int] = (), *, least: float = 0.0,
+    most_unknown: float = 0.5,
+) -> int | None:  # fmt: skip
     """Class of a whole chip: its largest class, else 0; None if too much of it is not known.
+
+    A point may add a class to what is painted, and never takes one away: a point without a mine
+    does not say that there is none beside it.
 
     Args:
         shares: by class.
+        points: classes of the points in it.
         least: share that a class must have to count.
         most_unknown: share of IGNORE from which on a chip without a class is not called 0.
     """
     classes = {k: v for k, v in shares.items() if 0 < k < IGNORE and v >= least}
-    if classes:
-        return max(classes, key=lambda k: classes[k])
-    return 0 if shares.get(IGNORE, 0.0) < most_unknown else None
+    known = shares.get(IGNORE, 0.0) < most_unknown
+    painted = [max(classes, key=lambda k: classes[k])] if classes else [0] if known else []
+    return max([*painted, *points], default=None)

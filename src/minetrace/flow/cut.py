@@ -117,8 +117,7 @@ def chip_of(shared: Cutting, cut: Cut) -> Chip | None:
     place, sheet = shared.job.places[cut.place], shared.sheets[cut.place]
     period = shared.job.periods[cut.period]
     source, region = _told_by(sheet, place.grid.bounds(cut.tile.rect), cut.kind)
-    points = sheet.points(cut.tile.rect, period)
-    label = int(points.max()) if len(points) else label_of(shares)
+    label = label_of(shares, sheet.points(cut.tile.rect, period).tolist())
     return Chip(
         name=name_of_cut(shared, cut), image=image, mask=mask, kind=cut.kind, label=label,
         place=cut.tile.id, period=period.label, source=source, region=region, crs=place.grid.crs,
