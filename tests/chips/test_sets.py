@@ -190,6 +190,23 @@ def test_arrays(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.read(again.chips[1])[0], pixels)
 
 
+def test_words_and_numbers_of_arrays_are_understood_or_refused(tmp_path: Path) -> None:
+    path, said = tmp_path / "a.npz", SetOptions(bands=("red",))
+    rows = {"images": RNG.uniform(0, 0.4, (4, 1, 8, 8)), "label": np.array([0, 1, -1, 255])}
+    np.savez(path, split=[b"training", b"Validation", b"testing", b""], **rows)
+    data = open_data_set(path, said)
+    assert [chip.split for chip in data.chips] == ["train", "val", "test", ""]
+    assert [chip.label for chip in data.chips] == [0, 1, None, None]
+    np.savez(path, split=["train", "train", "train", "holdout"], **rows)
+    with pytest.raises(DataSetError, match="row 3: 'holdout' is no split"):
+        open_data_set(path, said)
+    np.savez(path, **(rows | {"label": np.array([0, 1, 7, 0])}))
+    with pytest.raises(DataSetError, match="holds 7, which is none of the 2 classes"):
+        open_data_set(path, said)
+    known = open_data_set(path, SetOptions(bands=("red",), values={7: 1}))
+    assert known.chips[2].label == 1
+
+
 def test_zarr_group_of_mining_net(tmp_path: Path) -> None:
     root = tmp_path / "data.zarr"
     group = zarr.open_group(str(root), mode="w")

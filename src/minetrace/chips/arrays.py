@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minetrace.chips.names import SPLIT_OF
 from minetrace.chips.options import SetOptions
 from minetrace.chips.values import Values, classes_of, glance, refuse_guesses
 from minetrace.core.bands import common_name
-from minetrace.core.data_set import Chip, DataSet
+from minetrace.core.data_set import IGNORE, Chip, DataSet
 from minetrace.errors import DataSetError, MissingExtraError
 
 IMAGES = ("images", "image", "features", "chips", "x", "img", "data")
@@ -99,7 +100,7 @@ def open_arrays(path: Path, options: SetOptions) -> DataSet:
                            "(chip, band, row, column), or with the band last")  # fmt: skip
     bands = _bands(shape, options, path)
     masks, whole = _labels(held, images, shape[0])
-    chips = _rows(held, shape[0], images, masks, whole, options)
+    chips = _rows(path, held, shape[0], images, masks, whole, options)
     values = Values(
         tuple(options.scale.get(band, 1.0) for band in bands),
         tuple(options.offset.get(band, 0.0) for band in bands), options.nodata,
@@ -181,19 +182,20 @@ def _bands(shape: tuple[int, ...], options: SetOptions, path: Path) -> tuple[str
 
 
 def _rows(
-    held: Mapping[str, Any], count: int, images: str, masks: str, whole: str, options: SetOptions
-) -> tuple[Chip, ...]:
+    path: Path, held: Mapping[str, Any], count: int, images: str, masks: str, whole: str,
+    options: SetOptions,
+) -> tuple[Chip, ...]:  # fmt: skip
     columns = {
         name: np.asarray(held[name][:])
         for name in (NAME, SPLIT, PLACE, PERIOD, SOURCE, "year", "cluster_id", "tile_ix", "tile_iy")
         if name in held and held[name].shape == (count,)
     }
-    labels = np.asarray(held[whole][:]) if whole else None
+    labels = _classes(path, held, whole, count, options)
     pixels = [held[name] for name in (images, masks) if name]
     checksums = _checksums(pixels, count)
     left_out, chips = set(options.exclude), []
     for row in range(count):
-        said = {name: str(column[row]) for name, column in columns.items()}
+        said = {name: _text(column[row]) for name, column in columns.items()}
         if "year" in columns and int(columns["year"][row]) == UNWRITTEN:
             continue
         name = said.get(NAME, f"{row:06d}")
@@ -202,12 +204,35 @@ def _rows(
         where = [said[k] for k in ("cluster_id", "tile_ix", "tile_iy") if k in said]
         chips.append(Chip(
             name=name, image=str(row), mask=str(row) if masks else "",
-            split=said.get(SPLIT, ""), place=said.get(PLACE, "_".join(where)),
+            split=_split(said.get(SPLIT, ""), path, row), place=said.get(PLACE, "_".join(where)),
             period=said.get(PERIOD, said.get("year", "")),
             source=said.get(SOURCE, options.source),
-            label=None if labels is None else int(labels[row]), checksum=checksums[row],
+            label=None if labels[row] == IGNORE else int(labels[row]), checksum=checksums[row],
         ))  # fmt: skip
     return tuple(chips)
+
+
+def _classes(
+    path: Path, held: Mapping[str, Any], whole: str, count: int, options: SetOptions
+) -> NDArray[np.uint8]:
+    """The class of each row as a whole; IGNORE, as 255 and -1 are, where nobody says it."""
+    if not whole:
+        return np.full(count, IGNORE, np.uint8)
+    known = {-1: IGNORE, **options.values}
+    return classes_of(
+        np.asarray(held[whole][:]), known, len(options.classes), f"{path}, array {whole}"
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _split(said: str, path: Path, row: int) -> str:
+    word = said.strip().lower()
+    if word and word not in SPLIT_OF:
+        raise DataSetError(f"{path}, row {row}: {said!r} is no split; train, val or test")
+    return SPLIT_OF.get(word, "")
 
 
 def _checksums(arrays: Sequence[Any], count: int) -> list[str]:

@@ -70,10 +70,10 @@ def refuse_guesses(values: NDArray[np.float32], bands: Sequence[str], origin: st
 def classes_of(
     numbers: NDArray[Any], known: Mapping[int, int], classes: int, origin: str
 ) -> NDArray[np.uint8]:
-    """Class indices of a mask's numbers, IGNORE for what is not a number.
+    """Class indices of the numbers of masks or whole chips, IGNORE for what is not a number.
 
     Args:
-        numbers: (height, width).
+        numbers: of any shape.
         known: class of a number; numbers that it does not name stay as they are.
         classes: how many there are.
 
@@ -87,7 +87,7 @@ def classes_of(
         value = known.get(int(number), int(number)) if number == int(number) else -1
         if value != IGNORE and not 0 <= value < classes:
             raise DataSetError(
-                f"{origin}: the mask holds {number:g}, which is none of the {classes} classes; "
+                f"{origin}: holds {number:g}, which is none of the {classes} classes; "
                 f"say what it means with values, such as {{{number:g}: 1}}, or name more classes"
             )
         mask[found == number] = value
