@@ -147,6 +147,8 @@ def test_scores_that_are_no_probabilities_are_not_taken_for_any(
     wrong = study(world, decode={"detections": {"sensitivity": 0.1, "false_alarm": 0.2}})
     with pytest.raises(StudyError, match=r"sensitivity 0\.1 is not above"):
         run(wrong, tmp_path / "run")
+    with pytest.raises(StudyError, match=r"decode\.curve needs decode\.scored_prior"):
+        run(study(world, decode={"curve": [[0.1, 0.1]]}), tmp_path / "run")
     with pytest.raises(StudyError, match="did you mean 'residue'"):
         study(world, decode={"residu": 0.1})
 

@@ -69,6 +69,11 @@ class Decoder:
                 "probabilities; give decode.learned or decode.curve (from known mines), "
                 "decode.detections (its error rates), or decode.trust_uncalibrated: true"
             )
+        if asked.curve is not None and "scored_prior" not in asked.model_fields_set:
+            raise StudyError(
+                "decode.curve needs decode.scored_prior, the share of mined ground where the curve "
+                "was fitted: give the prior that fit_curve found"
+            )
         curve = None if asked.curve is None else Curve(asked.curve, asked.scored_prior)
         return cls(
             course,

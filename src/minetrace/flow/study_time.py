@@ -40,7 +40,7 @@ class DecodeStudy(Closed):
     curve: tuple[tuple[float, float], ...] | None = Field(
         None,
         description="[score, probability] pairs, fitted where mines are known and where their "
-        "share was scored_prior: for a model that is not calibrated",
+        "share was scored_prior, to be given too: for a model that is not calibrated",
     )
     learned: FilePath | None = Field(
         None, description="evidence learned where mines are known, a JSON file; see the how-to"
