@@ -38,6 +38,15 @@ def test_scenes_tiles_and_bytes_are_counted(world: World, tmp_path: Path) -> Non
     assert not (tmp_path / "run").exists()
 
 
+def test_what_a_study_decodes_is_stored_too(world: World, tmp_path: Path) -> None:
+    settings = world_study(world) | {"periods": [2019, 2021]}
+    plain = ahead(settings, tmp_path)
+    decodes = ahead(settings | {"decode": {"trust_uncalibrated": True}}, tmp_path)
+    # four 16-bit bands, 100 m² a pixel
+    least = plain.region_km2 * 1e4 * 4 * 2 * 2
+    assert decodes.stored_bytes - plain.stored_bytes == pytest.approx(least, rel=0.02)
+
+
 def test_a_year_without_scenes_and_ground_outside_them_are_blind(
     world: World, tmp_path: Path
 ) -> None:

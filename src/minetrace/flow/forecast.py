@@ -20,11 +20,12 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.composites.methods import CHOICE_PX
 from minetrace.core.footprints import geodesic_hectares
 from minetrace.core.grid import Rect
+from minetrace.flow.decoding import NAMES
 from minetrace.flow.plan import Job, Look, Place
 from minetrace.predict.scan import ScanOptions
 
 SAMPLED_BLOCKS = 6
-COUNT_BYTES = 2  # composites and scores are 16-bit
+COUNT_BYTES = 2  # composites, scores and what is decoded are 16-bit
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Forecast:
         zones: CRSs that it is worked in.
         tiles: tiles of the region; each is made once a period.
         periods: in time order.
-        stored_bytes: of composites and scores, before compression: they take less.
+        stored_bytes: of composites, scores and what is decoded, before compression: they take less.
         read_seconds, score_seconds: of one core, extrapolated from ``sampled`` blocks.
         workers: that share them.
         cost: by what it is for, where prices were given.
@@ -187,6 +188,7 @@ def _time_scoring(job: Job) -> float:
 def _stored_bytes(job: Job) -> int:
     cells = job.scorer.card.cell_px
     layers = 2 + len(job.study.model.statistics) if job.scorer.card.output == "patch" else 1
+    layers += len(NAMES) if job.decoder is not None else 0
     total = 0.0
     for place in job.places:
         total += _pixels(place, place.imagery.rect, imagery=True) * (len(job.bands) + 2)
