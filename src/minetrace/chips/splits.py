@@ -1,8 +1,8 @@
 """Dividing a set so that what is tested on was not trained on.
 
 What belongs together is never divided: chips of one place stay in one split, whatever the rule.
-The choice hangs on names and a seed alone, so it does not depend on the order of the chips, and
-a chip that is added moves few others.
+The choice hangs on the chips and a seed alone, so it does not depend on their order. A set that
+grows is divided anew: each group goes to the split that lacks most, so one more may move others.
 """
 
 from __future__ import annotations
@@ -115,21 +115,21 @@ def _blocks(data: DataSet, rule: SplitRule) -> dict[Hashable, str]:
 
 
 def _stratified(data: DataSet, rule: SplitRule) -> dict[Hashable, str]:
-    """Each stratum of classes and regions is divided alone; a place is of its first chip's."""
-    strata: dict[Hashable, dict[str, list[Hashable]]] = {}
-    owner: dict[str, Hashable] = {}
+    """Each stratum of classes and regions is divided alone; a place is of its chips' highest."""
+    home: dict[str, tuple[str, int]] = {}
     for chip in data.chips:
-        unit = _unit(chip)
-        stratum = owner.setdefault(unit, _stratum(data, chip))
-        strata.setdefault(stratum, {}).setdefault(unit, []).append(unit)
+        own = _stratum(data, chip)
+        home[_unit(chip)] = max(home.get(_unit(chip), own), own)
+    strata: dict[tuple[str, int], list[Hashable]] = {}
+    for chip in data.chips:
+        strata.setdefault(home[_unit(chip)], []).append(_unit(chip))
     made: dict[Hashable, str] = {}
-    for stratum in sorted(strata, key=str):
-        members = [unit for units in strata[stratum].values() for unit in units]
-        made |= deal(members, rule, few=True)
+    for stratum in sorted(strata):
+        made |= deal(strata[stratum], rule, few=True)
     return made
 
 
-def _stratum(data: DataSet, chip: Chip) -> Hashable:
+def _stratum(data: DataSet, chip: Chip) -> tuple[str, int]:
     if chip.label is not None and chip.shares is None:
         return chip.region, chip.label
     shares = chip.shares
