@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from minetrace.chips.ground import nearest
 from minetrace.chips.open_set import open_data_set
 from minetrace.chips.splits import SplitRule, divide
 from minetrace.core.data_set import Chip, DataSet
+from minetrace.core.region import project
 from minetrace.errors import DataSetError, LeakageError
 
 
@@ -78,6 +80,17 @@ def test_every_split_keeps_places_together_and_hangs_on_names_alone(rule: SplitR
     backwards = divide(data.where(reversed(data.chips)), rule)
     assert {c.name: c.split for c in backwards.chips} == {c.name: c.split for c in made.chips}
     assert not [f for f in audit(made, contents=False).findings if f.leaks]
+
+
+def test_a_place_is_of_one_stratum_whatever_chip_of_it_comes_first() -> None:
+    data = chips(60, years=("2016", "2022"))
+    mined = {"2016": {0: 1.0}, "2022": {0: 0.7, 1: 0.3}}
+    data = data.where(
+        replace(c, shares=mined[c.period if int(c.place) % 2 else "2016"]) for c in data.chips
+    )
+    made, backwards = (divide(data.where(order), SplitRule("stratified"))
+                       for order in (data.chips, data.chips[::-1]))  # fmt: skip
+    assert {c.name: c.split for c in backwards.chips} == {c.name: c.split for c in made.chips}
 
 
 @settings(max_examples=25, deadline=None)
@@ -141,6 +154,33 @@ def test_distances_reach_over_the_meridian() -> None:
     gap = nearest([west], [east]).gap_m[0]
     assert gap == pytest.approx(nearest([east], [west]).gap_m[0], rel=1e-3)
     assert 0 < gap < 2000
+
+
+@pytest.mark.parametrize(("crs", "step", "metres"), [
+    ("EPSG:3857", 10_000, 5_000), ("EPSG:4269", 0.1, 5_560), ("OGC:CRS84", 0.1, 5_560),
+    ("EPSG:4326", 0.1, 5_560), ("EPSG:32636", 5_000, 5_000),
+])  # fmt: skip
+def test_distances_are_metres_on_the_ground(crs: str, step: float, metres: float) -> None:
+    corner, side = project(shapely.Point(33, 60), "EPSG:4326", crs), step / 10
+    here, there = (
+        Chip(name=str(x), image="", crs=crs, bounds=(x, corner.y, x + side, corner.y + side))
+        for x in (corner.x, corner.x + step + side)
+    )
+    assert nearest([here], [there]).gap_m[0] == pytest.approx(metres, rel=0.01)
+
+
+def test_the_date_line_is_no_edge_of_the_world() -> None:
+    line = project(shapely.Point(180, -17), "EPSG:4326", "EPSG:32760").x
+
+    def at(x: float) -> Chip:
+        return Chip(name=str(x), image="", crs="EPSG:32760", bounds=frame(line + x, 8_100_000))
+
+    over, beside = at(-240), at(-720)
+    crowd = [at(-50_000 - 1_000 * n) for n in range(30)]
+    assert nearest([over], [*crowd, beside]).gap_m[0] == pytest.approx(0, abs=1e-6)
+    assert nearest([beside], [*crowd, over]).gap_m[0] == pytest.approx(0, abs=1e-6)
+    beyond = Chip(name="", image="", crs="EPSG:4326", bounds=(-179.999, -17.3, -179.99, -17.1))
+    assert nearest([over], [beyond]).gap_m[0] < 20_000
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1, 0.25])

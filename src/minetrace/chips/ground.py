@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from minetrace.core.region import project
 FloatArray = NDArray[np.float64]
 EARTH_M = 6_371_008.8  # mean radius
 DEGREE_M = math.pi * EARTH_M / 180
+UTM = re.compile(r"EPSG:32[67]\d\d")
 NEAREST = 12  # candidates by centre among which the nearest by edge is looked for
 PAIRS = 1 << 23  # of centres held at once
 
@@ -44,12 +46,15 @@ class Frames:
         crs: (n,) as the chip says it.
         bounds: (n, 4) left, bottom, right, top in ``crs``.
         corners: (n, 4, 2) longitude and latitude of the corners.
+        centres: (n, 2) longitude and latitude; found in ``crs``, since the mean of longitudes on
+            both sides of the date line lies on the far side of the globe.
     """
 
     known: NDArray[np.bool_]
     crs: NDArray[np.object_]
     bounds: FloatArray
     corners: FloatArray
+    centres: FloatArray
 
     @classmethod
     def of(cls, chips: Sequence[Chip]) -> Frames:
@@ -57,26 +62,24 @@ class Frames:
         known = np.array([c.bounds is not None and bool(c.crs) for c in chips], dtype=bool)
         crs = np.array([c.crs for c in chips], dtype=object)
         bounds = np.array([c.bounds or (np.nan,) * 4 for c in chips], float).reshape(-1, 4)
-        corners = np.full((len(chips), 4, 2), np.nan)
+        corners, centres = np.full((len(chips), 4, 2), np.nan), np.full((len(chips), 2), np.nan)
+        middles = shapely.points((bounds[:, :2] + bounds[:, 2:]) / 2)
         for code in {str(c) for c in crs[known]}:
             here = known & (crs == code)
             rings = shapely.get_coordinates(
                 project(shapely.box(*bounds[here].T), code, "EPSG:4326")
             )
             corners[here] = rings.reshape(-1, 5, 2)[:, :4]
-        return cls(known, crs, bounds, corners)
-
-    @property
-    def centres(self) -> FloatArray:
-        """(n, 2) longitude and latitude."""
-        return np.asarray(self.corners.mean(axis=1))
+            centres[here] = shapely.get_coordinates(project(middles[here], code, "EPSG:4326"))
+        return cls(known, crs, bounds, corners, centres)
 
 
 def nearest(here: Sequence[Chip], there: Sequence[Chip]) -> Nearest:
     """For each chip of one group, what lies nearest in the other.
 
-    Distances are between the edges of the frames: exact on the plane where both are in one
-    projected CRS, else on a plane around the chip (0.1 % over tens of kilometres).
+    Distances are between the edges of the frames: on the plane where both are in one UTM zone, else
+    on a plane around the chip (0.1 % over tens of kilometres), since a unit of another CRS need not
+    be a metre on the ground.
     """
     ours, theirs = Frames.of(here), Frames.of(there)
     index = np.full(len(here), -1, np.int64)
@@ -108,32 +111,42 @@ def _measure(
     ours: Frames, theirs: Frames, i: NDArray[np.int64], j: NDArray[np.int64]
 ) -> tuple[FloatArray, FloatArray]:
     """Gaps in metres and shared shares of pairs of frames."""
-    same = ours.crs[i] == theirs.crs[j]
-    degrees = np.array([c.startswith("EPSG:4326") or "GEOGC" in c[:8] for c in ours.crs[i]])
-    lat = np.radians(ours.centres[i, 1])
-    metre = np.where(degrees[:, None], np.column_stack([np.cos(lat), np.ones_like(lat)]) * DEGREE_M,
-                     1.0)  # fmt: skip
     p, q = ours.bounds[i], theirs.bounds[j]
     apart = np.maximum(p[:, :2] - q[:, 2:], q[:, :2] - p[:, 2:])
-    gap = np.hypot(*(np.maximum(apart, 0) * metre).T)
+    gap = np.hypot(*np.maximum(apart, 0).T)
     shared = np.maximum(-apart, 0).prod(axis=1)
     sides = [(f[:, 2:] - f[:, :2]) for f in (p, q)]
     reach = np.minimum(np.maximum(-apart, 0), np.minimum(*sides)).prod(axis=1)
     share = np.minimum(shared, reach) / np.minimum(*(s.prod(axis=1) for s in sides))
-    for k in np.flatnonzero(~same):
-        gap[k], share[k] = _across(ours.corners[i[k]], theirs.corners[j[k]])
+    utm = np.array([UTM.fullmatch(code) is not None for code in ours.crs[i]], dtype=bool)
+    far = ~(utm & (ours.crs[i] == theirs.crs[j]))
+    gap[far], share[far] = _across(
+        ours.centres[i[far]], ours.corners[i[far]], theirs.corners[j[far]]
+    )
     return gap, share
 
 
-def _across(a: FloatArray, b: FloatArray) -> tuple[float, float]:
-    """Gap and shared share of two frames of other projections, on a plane around the first."""
-    middle = a.mean(axis=0)
-    scale = np.array([math.cos(math.radians(middle[1])), 1.0]) * DEGREE_M
-    away = b - middle
-    away[:, 0] = (away[:, 0] + 180) % 360 - 180  # the short way round the globe
-    first, second = shapely.Polygon((a - middle) * scale), shapely.Polygon(away * scale)
-    shared = first.intersection(second).area / min(first.area, second.area)
-    return float(first.distance(second)), float(shared)
+def _across(
+    centres: FloatArray, a: FloatArray, b: FloatArray
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    """Gaps and shared shares of pairs of frames on planes around the first.
+
+    Args:
+        centres: (n, 2) of the first frames.
+        a, b: (n, 4, 2) corners of the first and second, all longitude and latitude.
+    """
+    lat = np.radians(centres[:, 1])
+    scale = np.column_stack([np.cos(lat), np.ones_like(lat)])[:, None] * DEGREE_M
+
+    def flat(corners: FloatArray) -> NDArray[np.object_]:
+        away = corners - centres[:, None]
+        away[..., 0] = (away[..., 0] + 180) % 360 - 180  # the short way round the globe
+        return np.asarray(shapely.polygons(away * scale), dtype=object)
+
+    first, second = flat(a), flat(b)
+    smaller = np.minimum(shapely.area(first), shapely.area(second))
+    shared = shapely.area(shapely.intersection(first, second)) / smaller
+    return shapely.distance(first, second), shared
 
 
 def inside(chips: Sequence[Chip], polygons: Iterable[shapely.Geometry]) -> NDArray[np.bool_]:
