@@ -26,6 +26,7 @@ from minetrace.store.outlines import read_polygons
 
 LONLAT = "EPSG:4326"
 AREA_COLUMN: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
+_TOLD = set(AREA_COLUMN.values())
 _UNITS_HA = {"square metres": 1e-4, "hectares": 1.0, "square kilometres": 100.0}
 _AS_SAID = 0.1  # an area column this close to the measured hectares in a unit is in that unit
 
@@ -89,8 +90,20 @@ def enter(inputs: Sequence[str | Path], choice: Choice | None = None) -> Entered
         source = _raster(path, named, choice) if path.suffix.lower() in raster_files else None
         for period, outlines in source or _vector(path, named, choice, found):
             parts.setdefault(period, []).append(outlines)
-    found.footprints = {period: _one(parts[period]) for period in sorted(parts)}
+    found.footprints = {period: _one(period, parts[period]) for period in sorted(parts)}
+    found.notes += _unlike(found.footprints)
     return found
+
+
+def _unlike(footprints: Mapping[Period, Footprints]) -> Iterator[str]:
+    """Hectares told in one period and measured in another grow and shrink for that alone."""
+    told = {p.label: bool(_TOLD & set(f.columns)) for p, f in footprints.items() if len(f)}
+    if len(set(told.values())) > 1:
+        yield (
+            f"hectares are as told in {', '.join(p for p, own in told.items() if own)}, and "
+            f"measured in {', '.join(p for p, own in told.items() if not own)}; what changes "
+            "between them may be the way of counting"
+        )
 
 
 def _named(word: str) -> tuple[Period | None, Path]:
@@ -224,7 +237,8 @@ def _outlines(
     for name, source in (("score_mean", vintage.score_mean), ("score_max", vintage.score_max)):
         own = reading.column(source)
         columns[name] = _numbers(path, rows, own) if own else np.full(len(rows), np.nan)
-    told = choice.hectares_column or reading.column(vintage.hectares)
+    there = (reading.column(name) for name in vintage.hectares)
+    told = choice.hectares_column or next((name for name in there if name is not None), None)
     if told is not None:
         if told not in rows.columns:
             raise OutlineError(f"{path}: has no column {told!r} of hectares")
@@ -265,11 +279,18 @@ def _is_patchwork(vintage: Vintage, choice: Choice) -> bool:
     return vintage.patches if choice.dissolve is None else choice.dissolve
 
 
-def _one(parts: Sequence[Footprints]) -> Footprints:
+def _one(period: Period, parts: Sequence[Footprints]) -> Footprints:
     """All outlines of a period with the columns that they share."""
     if len({part.extent for part in parts if len(part)}) > 1:
         raise OutlineError("files of one period mix mined ground and footprints; give one kind")
     kept = [part for part in parts if len(part)] or list(parts[:1])
+    told = [bool(_TOLD & set(part.columns)) for part in kept]
+    if any(told) and not all(told):
+        raise OutlineError(
+            f"period {period.label}: some files tell the hectares mined inside an outline and "
+            "others do not, so they would not add up; name such a column of every file with "
+            "--hectares-column, or take it out of all of them"
+        )
     shared = set.intersection(*(set(part.columns) for part in kept))
     return Footprints.concat([_only(part, shared) for part in kept])
 

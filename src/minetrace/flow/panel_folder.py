@@ -32,11 +32,13 @@ from minetrace.publish.geopackage import write_geopackage, write_layer
 from minetrace.publish.map import write_map
 from minetrace.publish.tables import write_hectares, write_plain
 from minetrace.store.files import sha256, write_json, write_whole
-from minetrace.store.outlines import read_table, write_table
+from minetrace.store.outlines import columns_of, read_polygons, read_table, write_table
 
 PANEL, NOTE, INCREMENTS = "panel.parquet", "panel.json", "increments.parquet"
 ALIKE_SHARE = 0.01  # of the ground of a period that was there before: less looks like increments
 
+
+_COLUMNS = {"site_id", "period", "start", "end", "extent"}
 
 @dataclass(frozen=True)
 class PanelRequest:
@@ -145,15 +147,20 @@ def read_panel(path: Path) -> gpd.GeoDataFrame:
             f"{path}: has no {PANEL}; give a run, or a folder made by 'minetrace panel'"
         )
     try:
-        panel = read_table(file)
-    except (ValueError, OSError) as error:
+        panel = read_table(file) if file.suffix == ".parquet" else read_polygons(file)
+    except (ValueError, OSError, OutlineError) as error:
         raise RunError(f"{file}: cannot be read as a panel ({error})") from error
-    if missing := sorted({"site_id", "period", "start", "end", "extent"} - set(panel.columns)):
+    if missing := sorted(_COLUMNS - set(panel.columns)):
         raise RunError(f"{file}: not a panel, since it has no column {missing[0]!r}")
     return panel
 
 
 def periods_of(panel: pd.DataFrame) -> tuple[Period, ...]:
+def is_panel(path: Path) -> bool:
+    """Whether a file, whatever its name, has a panel's columns, what was looked at among them."""
+    return path.is_file() and set(columns_of(path)) >= {*_COLUMNS, "event", "looked_share"}
+
+
     """The periods that a panel's rows name, in time order."""
     rows: Any = pd.DataFrame(panel[["period", "start", "end"]]).drop_duplicates("period")
     return ordered(

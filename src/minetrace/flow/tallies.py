@@ -11,21 +11,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from minetrace.core.region import project
 from minetrace.errors import OutlineError, PeriodError, StudyError
 from minetrace.flow.countries import SHIPPED, shipped
 from minetrace.flow.entering import Choice, enter
-from minetrace.flow.panel_folder import INCREMENTS, read_panel
+from minetrace.flow.panel_folder import INCREMENTS, is_panel, read_panel, refuse_unlikely
 from minetrace.panel.build import Counts, build_panel
 from minetrace.panel.exposure import exposure
 from minetrace.panel.increments import build_new
 from minetrace.panel.ledger import Ledger
+from minetrace.panel.overlap import EQUAL_AREA, LONLAT
+from minetrace.panel.searched import NONE_FOUND, SITES, Searched, say_searched
 from minetrace.panel.tally import tally
 from minetrace.panel.territories import Territories
 from minetrace.panel.when import period_of
 from minetrace.publish.tables import write_plain
 from minetrace.publish.tallies import write_tallies
 from minetrace.publish.words import INTERVAL
-from minetrace.store.outlines import read_polygons, read_table
+from minetrace.store.outlines import read_polygons, read_region, read_table
+from minetrace.store.run_folder import RunFolder
 
 FORMATS = ("csv", "parquet", "gpkg", "json", "html")
 
@@ -67,11 +71,14 @@ def count(request: TallyRequest) -> tuple[pd.DataFrame, Territories]:
     own = str(request.by) != SHIPPED
     layer = read_polygons(Path(request.by) if own else shipped())
     name = request.name if own else "name"
-    territories = Territories.of(layer, id=request.id, name=name)
+    territories = Territories.of(layer, id=request.id, name=name, layer=str(request.by))
     classes = None if request.classes is None else read_polygons(request.classes)
-    territories = _classed(territories, classes, request.class_column, request.class_period)
+    territories = _classed(
+        territories, classes, request.class_column, request.class_period, str(request.classes)
+    )
     table = tally(_ledger(request), territories)
-    return (table, territories) if own else _with_something(table, territories)
+    table = say_searched(table, territories, _searched(request))
+    return (table, territories) if own else _touched(table, territories)
 
 
 def count_tables(
@@ -83,13 +90,14 @@ def count_tables(
     territories = _classed(
         Territories.of(by, id=id, name=name), classes, class_column, class_period
     )
-    return tally(Ledger.of(panel), territories)
+    return say_searched(tally(Ledger.of(panel), territories), territories, None)
 
 
 def count_countries(panel: gpd.GeoDataFrame) -> pd.DataFrame:
     """By the countries that come along, of a table in memory."""
     territories = Territories.of(read_polygons(shipped()), id="iso_a3", name="name")
-    return _with_something(tally(Ledger.of(panel), territories), territories)[0]
+    table = say_searched(tally(Ledger.of(panel), territories), territories, None)
+    return _touched(table, territories)[0]
 
 
 def write(
@@ -104,7 +112,8 @@ def write(
     if unknown := sorted(set(formats) - set(FORMATS)):
         raise StudyError(f"format {unknown[0]!r} is none of {', '.join(FORMATS)}")
     table, territories = count(request)
-    title = f"Mining by {Path(request.by).stem.replace('_', ' ')}"
+    own = str(request.by) != SHIPPED
+    title = f"Mining by {Path(request.by).stem.replace('_', ' ') if own else 'country'}"
     return table, write_tallies(out, table, territories, formats=formats, title=title)
 
 
@@ -136,36 +145,52 @@ def _ledger(request: TallyRequest) -> Ledger:
         panel = read_panel(only)
         new = "counts" in panel.columns and (panel["counts"] == "new").any()
         return Ledger.of(panel, read_table(parts) if new and parts.is_file() else None)
-    footprints = enter(request.inputs, request.choice).footprints
+    entered = enter(request.inputs, request.choice)
+    footprints = entered.footprints
     if not any(len(found) for found in footprints.values()):
         raise OutlineError("none of the files holds an outline; nothing to count")
+    refuse_unlikely(entered, request.counts)
     if request.counts == "new":
         return Ledger.of(*build_new(footprints))
     return Ledger.of(build_panel(footprints))
 
 
-def _with_something(
+def _searched(request: TallyRequest) -> Searched | None:
+    """What the run looked at whose panel is counted; None for any other panel."""
+    folder = home(request)
+    if folder is None or not (folder / "run.json").is_file():
+        return None
+    run, told = RunFolder(folder), folder / "hectares.csv"
+    if not run.region.is_file():
+        return None
+    rows = pd.read_csv(told, dtype={"period": str}) if told.is_file() else pd.DataFrame()
+    looked = dict(zip(rows["period"], rows["looked_share"], strict=True)) if len(rows) else {}
+    ground = project(np.asarray([read_region(run.region)], dtype=object), LONLAT, EQUAL_AREA)
+    return Searched(ground[0], looked)
+
+
+def _touched(
     table: pd.DataFrame, territories: Territories
 ) -> tuple[pd.DataFrame, Territories]:  # fmt: skip
-    """Without the countries of the world that no outline touches."""
-    units = set(table["territory"][table["sites"] > 0].dropna())
+    """Without the countries of the world that neither a site nor a search touches."""
+    units = set(table["territory"][table["state"].isin([SITES, NONE_FOUND])].dropna())
     kept = table["territory"].isna() | table["territory"].isin(units)
     return table[kept].reset_index(drop=True), territories.only(units)
 
 
 def _classed(
     territories: Territories, classes: gpd.GeoDataFrame | None, column: str | None,
-    period: str | None,
+    period: str | None, layer: str = "classes",
 ) -> Territories:  # fmt: skip
     if classes is None:
         return territories
     if column is None:
         raise StudyError("classes need the column that names a class: --class, or class_column")
-    return territories.classed_by(classes, kind=column, days=_days(classes, period))
+    return territories.classed_by(classes, kind=column, days=_days(classes, period), layer=layer)
 
 
 def _is_panel(path: Path) -> bool:
-    return path.is_dir() or path.name == "panel.parquet"
+    return path.is_dir() or is_panel(path)
 
 
 def _days(table: gpd.GeoDataFrame, column: str | None) -> NDArray[np.datetime64] | None:

@@ -27,7 +27,8 @@ class Vintage:
         extent: what its outlines mean, or None where only the user can say.
         score_mean: the column of scores, 0 to 1, if there is one.
         score_max: likewise, of the highest score under an outline.
-        hectares: the column that tells the hectares mined inside an outline.
+        hectares: columns that tell the hectares mined inside an outline; the first that is
+            there counts.
         period: the column that tells the period.
         country: the column that tells the country's ISO code of three letters.
         patches: outlines are squares of single detections, to be dissolved.
@@ -39,7 +40,7 @@ class Vintage:
     extent: Extent | None = None
     score_mean: str | None = None
     score_max: str | None = None
-    hectares: str | None = None
+    hectares: tuple[str, ...] = ()
     period: str | None = None
     country: str | None = None
     patches: bool = False
@@ -60,7 +61,7 @@ VINTAGES = (
     ),
     Vintage(
         "mined area told by outline", ("Mined area (ha)",), ("Polygon area (ha)", "year"),
-        extent="mined", hectares="Mined area (ha)", period="year",
+        extent="mined", hectares=("Mined area (ha)",), period="year",
     ),
     Vintage(
         "tropical panel", ("iso_a3", "year"), ("id", "country_name", "area"),
@@ -72,6 +73,7 @@ VINTAGES = (
          "event", "parents", "first_period", "first_p", "last_period", "last_p", "verified",
          "country", "counts", "rule"),
         score_mean="score_mean", score_max="score_max", period="period",
+        hectares=("footprint_ha", "area_ha"),
     ),
     Vintage(
         "outlines of minetrace", ("extent",),

@@ -7,6 +7,8 @@ from typing import cast
 
 import geopandas as gpd
 import numpy as np
+import pyarrow.parquet
+import pyogrio
 import shapely
 from pyogrio.errors import DataSourceError
 from shapely.geometry import mapping
@@ -17,7 +19,9 @@ from minetrace.errors import MissingFileError, OutlineError, RegionError, UserEr
 from minetrace.store.files import write_json
 
 LONLAT = "EPSG:4326"
+PANEL_LAYER = "panel"
 _READABLE = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".parquet")
+_ONE_LAYER = (".geojson", ".json", ".shp", ".fgb")
 
 
 def read_region(path: Path) -> BaseGeometry:
@@ -62,9 +66,37 @@ def read_polygons(path: Path) -> gpd.GeoDataFrame:
     return _read(path, OutlineError)
 
 
+def columns_of(path: Path) -> tuple[str, ...]:
+    """The columns of a vector file's table, without reading it; none if it cannot be read."""
+    try:
+        if path.suffix == ".parquet":
+            return tuple(pyarrow.parquet.read_schema(path).names)
+        return tuple(pyogrio.read_info(path, layer=_layer(path))["fields"])
+    except (DataSourceError, OSError, ValueError, UserError):
+        return ()
+
+
+def _layer(path: Path, error_type: type[UserError] = OutlineError) -> str | None:
+    """The layer to read: of several with outlines a panel, as GeoPackages of panels hold it."""
+    if path.suffix.lower() in _ONE_LAYER:
+        return None
+    names = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+    if len(names) > 1 and PANEL_LAYER not in names:
+        raise error_type(
+            f"{path}: holds {len(names)} layers ({', '.join(names)}), and which to read is not "
+            "said; save that layer to a file of its own"
+        )
+    return PANEL_LAYER if len(names) > 1 else next(iter(names), None)
+
+
 def _read(path: Path, error_type: type[UserError]) -> gpd.GeoDataFrame:
     try:
-        table = gpd.read_parquet(path) if path.suffix == ".parquet" else gpd.read_file(path)
+        if path.suffix == ".parquet":
+            table = gpd.read_parquet(path)
+        else:
+            table = gpd.read_file(path, layer=_layer(path, error_type))
+    except error_type:
+        raise
     except (DataSourceError, OSError, ValueError) as error:
         raise error_type(f"{path}: cannot be read as a vector file ({error})") from error
     if not isinstance(table, gpd.GeoDataFrame):

@@ -1,0 +1,95 @@
+"""Files of outlines into periods: whose hectares count, and what is not guessed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from minetrace.core.footprints import Footprints
+from minetrace.core.period import Period
+from minetrace.errors import OutlineError
+from minetrace.flow.entering import Choice, enter
+from minetrace.flow.tallies import TallyRequest, count
+from minetrace.panel.build import build_panel
+from minetrace.publish.geopackage import write_geopackage
+from minetrace.store.outlines import read_polygons, write_table
+
+UTM = "EPSG:32736"
+MINED = Choice(extent="mined")
+
+
+def square(east_m: float = 0.0) -> shapely.Polygon:
+    """A square kilometre."""
+    return shapely.box(500_000 + east_m, 9_000_000, 501_000 + east_m, 9_001_000)
+
+
+def table(*shapes: shapely.Geometry, **columns: object) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(columns, geometry=list(shapes), crs=UTM)
+
+
+def told(*hectares: float) -> Footprints:
+    shapes = np.array([square(2000 * i) for i in range(len(hectares))], dtype=object)
+    return Footprints(shapes, UTM, "mined", {"area_ha": np.array(hectares)})
+
+
+# --- a panel is known by its columns ------------------------------------------------------------
+
+
+def blind_in_2020() -> gpd.GeoDataFrame:
+    def looked(period: Period, ground: np.ndarray) -> np.ndarray:
+        return np.full(len(ground), 0.0 if period.label == "2020" else 1.0)
+
+    nothing = Footprints(np.array([], dtype=object), UTM, "mined", {"area_ha": np.array([])})
+    years = {Period.year(2019): told(10), Period.year(2020): nothing, Period.year(2021): told(10)}
+    return build_panel(years, looked=looked)
+
+
+@pytest.mark.parametrize("name", ["panel.parquet", "mine.parquet", "panel.gpkg", "mine.geojson"])
+def test_a_panel_by_any_name_keeps_its_hectares_and_blind_years(name: str, tmp_path: Path) -> None:
+    panel, path = blind_in_2020(), tmp_path / name
+    if path.suffix == ".gpkg":
+        write_geopackage(path, panel)
+    elif path.suffix == ".parquet":
+        write_table(path, panel)
+    else:
+        panel.to_file(path)
+    table(shapely.box(4e5, 8.9e6, 6e5, 9.1e6), id=["t"]).to_file(tmp_path / "by.gpkg")
+    rows = count(TallyRequest([path], tmp_path / "by.gpkg", "id"))[0].query("part == 'territory'")
+    assert rows["present_ha"].tolist() == pytest.approx([10, 0, 10])
+    assert rows["unseen_ha"].tolist() == pytest.approx([0, 10, 0])
+    assert rows["looked_share"].tolist() == [1, 0, 1]
+
+
+def test_outlines_of_a_panel_enter_with_its_hectares(tmp_path: Path) -> None:
+    write_geopackage(tmp_path / "panel.gpkg", blind_in_2020())
+    found = enter([tmp_path / "panel.gpkg"]).footprints
+    assert [part.columns["area_ha"].tolist() for part in found.values()] == [[10], [10]]
+
+
+# --- told and measured hectares -----------------------------------------------------------------
+
+
+def test_told_and_measured_hectares_of_a_period_do_not_mix(tmp_path: Path) -> None:
+    table(square(), **{"Mined area (ha)": [10.0]}).to_file(tmp_path / "told.gpkg")
+    table(square(5000), id=[1]).to_file(tmp_path / "drawn.gpkg")
+    here = [f"2019={tmp_path / name}.gpkg" for name in ("told", "drawn")]
+    with pytest.raises(OutlineError, match="period 2019: some files tell the hectares"):
+        enter(here, MINED)
+    notes = enter([here[0], here[1].replace("2019", "2020", 1)], MINED).notes
+    assert "told in 2019, and measured in 2020" in notes[-1]
+
+
+# --- files of several layers --------------------------------------------------------------------
+
+
+def test_of_several_layers_none_is_taken_silently(tmp_path: Path) -> None:
+    path = tmp_path / "two_2020.gpkg"
+    table(square(), id=[1]).to_file(path, layer="old")
+    assert len(read_polygons(path)) == 1
+    table(square(5000), id=[1]).to_file(path, layer="new")
+    with pytest.raises(OutlineError, match=r"two_2020.gpkg: holds 2 layers \(old, new\)"):
+        enter([path], MINED)
