@@ -60,6 +60,13 @@ def test_ground_that_two_outlines_claim_stays_with_the_larger() -> None:
     assert disjoint(apart) is apart
 
 
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_of_an_outline_drawn_twice_the_higher_score_stays(order: list[int]) -> None:
+    scores = np.array([0.2, 0.9])[order]
+    twice = outlines((0, 0, 1, 1), (0, 0, 1, 1)).with_columns(score_mean=scores)
+    assert disjoint(twice).columns["score_mean"].tolist() == [0.9]
+
+
 # --- giants -----------------------------------------------------------------------------------
 
 

@@ -56,18 +56,25 @@ def _claims(footprints: Footprints) -> tuple[Index, Index]:
     a, b = (side[~shapely.touches(shapes[a], shapes[b])] for side in (a, b))
     shared = _area_m2(spread(shapely.intersection, shapes[a], shapes[b]), footprints.crs)
     a, b = a[shared > LEAST_M2], b[shared > LEAST_M2]
-    rank = _rank(shapes, footprints.crs, np.unique(np.concatenate([a, b])))
+    rank = _rank(footprints, np.unique(np.concatenate([a, b])))
     lower, upper = np.where(rank[a] > rank[b], a, b), np.where(rank[a] > rank[b], b, a)
     order = np.lexsort((upper, lower))
     return lower[order].astype(np.intp), upper[order].astype(np.intp)
 
 
-def _rank(shapes: NDArray[np.object_], crs: str, which: Index) -> Index:
-    """The order of outlines from large to small; it does not depend on the order of rows."""
+def _rank(footprints: Footprints, which: Index) -> Index:
+    """The order of outlines from large to small; it does not depend on the order of rows.
+
+    Of equal outlines the one with the higher hectares and scores comes first.
+    """
+    shapes = footprints.geometry
     rank = np.zeros(len(shapes), dtype=np.intp)
-    area = np.round(_area_m2(shapes[which], crs), 2)
+    area = np.round(_area_m2(shapes[which], footprints.crs), 2)
     bounds = shapely.bounds(shapes[which]).reshape(-1, 4)
-    order = np.lexsort((*bounds.T, -area))
+    _, form = np.unique(shapely.to_wkb(shapely.normalize(shapes[which])), return_inverse=True)
+    told = (footprints.columns[name][which] for name in sorted(footprints.columns))
+    numbers = [-np.nan_to_num(column) for column in told if column.dtype.kind in "iuf"]
+    order = np.lexsort((*numbers, form, *bounds.T, -area))
     rank[which[order]] = np.arange(len(which))
     return rank
 
