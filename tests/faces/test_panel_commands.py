@@ -208,7 +208,11 @@ def test_periods_in_cells_and_names() -> None:
     assert period_of(2019) == period_of("2019") == period_of(201900) == period_of(2019.0)
     assert period_of(202503) == period_of("2025-q3") == Period.quarter(2025, 3)
     assert period_of(pd.Timestamp(2019, 1, 1)) == Period.year(2019)
-    assert period_in_name("mining_202502_simplified.geojson") == Period.quarter(2025, 2)
+    assert period_in_name("mining_202500_simplified.geojson") == Period.year(2025)
+    assert period_in_name("mines_2025-q2_v03.gpkg") == Period.quarter(2025, 2)
+    for name in ("m_202502.gpkg", "m_2019-03.gpkg", "m_2019_12.gpkg", "m_2019-03-01.gpkg"):
+        with pytest.raises(mt.UserError, match="may be a month; say which period"):
+            period_in_name(name)
     for name in ("mines.gpkg", "2020_to_2021.gpkg", "n12020.gpkg"):
         with pytest.raises(mt.UserError, match="say which it is, such as 2021="):
             period_in_name(name)

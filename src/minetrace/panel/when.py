@@ -11,6 +11,9 @@ from minetrace.errors import PeriodError
 
 _YEAR_QUARTER = re.compile(r"(\d{4})(0[0-4])")
 _DAY = re.compile(r"(\d{4})-01-01(?:[ T]00:00:00.*)?")
+_MONTH_IN_NAME = re.compile(
+    r"(?<![0-9])(?:19|20)\d\d(?:0[1-4]|[-_](?:0[1-9]|1[0-2]))(?![0-9a-z])", re.IGNORECASE
+)
 _IN_NAME = re.compile(
     r"(?<![0-9])((?:19|20)\d\d(?:0[0-4]|-?q[1-4])?)(?![0-9]|-?q[0-9])", re.IGNORECASE
 )
@@ -38,9 +41,17 @@ def period_of(value: Any) -> Period:
 def period_in_name(name: str) -> Period:
     """The one period that a file's name holds, such as ``mines_2021.gpkg``.
 
+    Six digits as ``201903`` are a quarter to some and a month to others, so in a name they are
+    neither; ``201900`` can only be the year.
+
     Raises:
-        PeriodError: it holds none, or several.
+        PeriodError: it holds none, several, or what may be a month.
     """
+    if month := _MONTH_IN_NAME.search(name):
+        raise PeriodError(
+            f"{name}: {month[0]} in the name may be a month; say which period it is, such as "
+            f"2021={name} or 2021-q1={name}, or name the column that holds it with --period-column"
+        )
     found = dict.fromkeys(match.lower() for match in _IN_NAME.findall(name))
     if len(found) != 1:
         said = f"several periods ({', '.join(found)})" if found else "no period"
