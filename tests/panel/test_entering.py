@@ -7,6 +7,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 import shapely
 
 from minetrace.core.footprints import Footprints
@@ -93,3 +94,35 @@ def test_of_several_layers_none_is_taken_silently(tmp_path: Path) -> None:
     table(square(5000), id=[1]).to_file(path, layer="new")
     with pytest.raises(OutlineError, match=r"two_2020.gpkg: holds 2 layers \(old, new\)"):
         enter([path], MINED)
+
+
+# --- rasters ------------------------------------------------------------------------------------
+
+
+def raster(path: Path, values: np.ndarray) -> Path:
+    place = rasterio.transform.from_origin(500_000, 9_000_000, 10, 10)
+    height, width = values.shape
+    with rasterio.open(path, "w", driver="GTiff", width=width, height=height, count=1,
+                       dtype=values.dtype, crs=UTM, transform=place) as file:  # fmt: skip
+        file.write(values, 1)
+    return path
+
+
+def test_a_given_scale_always_counts_and_the_file_is_noted(tmp_path: Path) -> None:
+    percent = np.zeros((64, 64), dtype=np.float32)
+    percent[10:30, 10:30] = 1.0
+    path = raster(tmp_path / "shares_2019.tif", percent)
+    entered = enter([path], Choice(extent="mined", scale=0.01))
+    assert [len(part) for part in entered.footprints.values()] == [0]
+    (said,) = entered.files
+    assert said["file"] == str(path)
+    assert said["taken for"] == "a raster of shares, outlined from 0.5, its values times 0.01"
+    assert "shares_2019.tif: 0 outlines" in entered.notes[0]
+
+
+def test_the_highest_number_is_a_value_where_no_nodata_is_named(tmp_path: Path) -> None:
+    full = np.zeros((64, 64), dtype=np.uint8)
+    full[10:30, 10:30] = 255
+    path = raster(tmp_path / "bytes_2019.tif", full)
+    (found,) = enter([path], Choice(extent="mined", scale=1 / 255)).footprints.values()
+    assert found.hectares.tolist() == pytest.approx([4], rel=1e-2)

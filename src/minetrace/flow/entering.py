@@ -87,7 +87,9 @@ def enter(inputs: Sequence[str | Path], choice: Choice | None = None) -> Entered
     parts: dict[Period, list[Footprints]] = {}
     for word in inputs:
         named, path = _named(str(word))
-        source = _raster(path, named, choice) if path.suffix.lower() in raster_files else None
+        source = (
+            _raster(path, named, choice, found) if path.suffix.lower() in raster_files else None
+        )
         for period, outlines in source or _vector(path, named, choice, found):
             parts.setdefault(period, []).append(outlines)
     found.footprints = {period: _one(period, parts[period]) for period in sorted(parts)}
@@ -115,12 +117,18 @@ def _named(word: str) -> tuple[Period | None, Path]:
 
 
 def _raster(
-    path: Path, named: Period | None, choice: Choice
+    path: Path, named: Period | None, choice: Choice, found: Entered
 ) -> Iterator[tuple[Period, Footprints]]:
     extent = said_extent(choice.extent, str(path))
     threshold = 0.5 if choice.threshold is None else choice.threshold
-    found = outlines_of(path, extent, threshold=threshold, scale=choice.scale)
-    yield named or period_in_name(path.name), found.to_crs(LONLAT)
+    drawn = outlines_of(path, extent, threshold=threshold, scale=choice.scale)
+    taken = f"a raster of shares, outlined from {threshold:g}"
+    taken += "" if choice.scale is None else f", its values times {choice.scale:g}"
+    found.files.append(
+        {"file": str(path), "taken for": taken, "rows": len(drawn), "extent": extent}
+    )
+    found.notes.append(f"{path.name}: {len(drawn):,} outlines, taken for {taken}")
+    yield named or period_in_name(path.name), drawn.to_crs(LONLAT)
 
 
 def _vector(

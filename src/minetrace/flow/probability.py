@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
@@ -36,8 +36,8 @@ def outlines_of(
             pixel, to the UTM zone of its middle.
         extent: what the outlines mean.
         threshold: share from which on ground belongs to an outline.
-        scale: what a value is multiplied by to be a share, where the file does not say it and
-            values go beyond 1.
+        scale: what a value is multiplied by to be a share, whatever the file says; default: the
+            file's own scale, or none where values go to 1.
 
     Raises:
         MissingFileError: it is not there.
@@ -67,8 +67,8 @@ class _Shares:
         self.frame = self.grid.rect(bounds)
         self._source = WarpedVRT(
             source, crs=crs, transform=self.grid.affine(self.frame), height=self.frame.height,
-            width=self.frame.width, resampling=Resampling.nearest, add_alpha=False,
-            nodata=source.nodata if source.nodata is not None else _outside(source),
+            width=self.frame.width, resampling=Resampling.nearest, nodata=source.nodata,
+            add_alpha=source.nodata is None and ColorInterp.alpha not in source.colorinterp,
         )  # fmt: skip
 
     def __call__(self, rect: Rect) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
@@ -95,29 +95,23 @@ class _Shares:
 
 
 def _scale(path: Path, source: rasterio.DatasetReader, given: float | None) -> float:
-    """What makes values shares; what is given counts where values go beyond 1 alone."""
+    """What makes values shares: what is given, or else what the file says."""
     if given is not None and not given > 0:
         raise OutlineError(f"--scale is {given}; give a number above 0")
+    if given is not None:
+        return given
     told = float(source.scales[0])
     if told != 1:
         return told
     blocks = (source.read(1, window=window, masked=True) for _, window in source.block_windows(1))
     known = (block.compressed()[np.isfinite(block.compressed())] for block in blocks)
     top = max((float(values.max()) for values in known if len(values)), default=0.0)
-    if top <= 1:
-        return 1.0
-    if given is None:
+    if top > 1:
         raise RasterError(
             f"{path}: values up to {top:g} without a scale; say with --scale what makes them "
             "shares, such as 0.01 for percent or 0.0001"
         )
-    return given
-
-
-def _outside(source: rasterio.DatasetReader) -> float:
-    """A value for what lies beyond the raster, where the file names none."""
-    kind = np.dtype(source.dtypes[0])
-    return float("nan") if np.issubdtype(kind, np.floating) else float(np.iinfo(kind).max)
+    return 1.0
 
 
 def _metric(source: rasterio.DatasetReader) -> tuple[str, float]:
