@@ -88,9 +88,14 @@ def table(labels: Labels, found: Overlaps) -> str:
 
 
 def without_duplicates(labels: Labels, found: Overlaps) -> Labels:
-    """Each outline once: of two that are one, of one class, the earlier row stays."""
-    double = found.pairs[found.duplicates & ~found.differ, 1]
-    return labels.where(np.setdiff1d(np.arange(len(labels)), double))
+    """Each outline once: of two that are one, of one class, the earlier row stays.
+
+    The later stays too if it says something of other days.
+    """
+    pairs = found.pairs[found.duplicates & ~found.differ]
+    kept, double = pairs.T
+    within = (labels.start[kept] <= labels.start[double]) & (labels.end[double] <= labels.end[kept])
+    return labels.where(np.setdiff1d(np.arange(len(labels)), double[within.astype(bool)]))
 
 
 def _area_part(geometry: shapely.Geometry) -> shapely.Geometry:
