@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -55,6 +56,16 @@ def test_a_union_of_files_keeps_sources_and_drops_what_is_drawn_twice(tmp_path: 
         in_regions(once, ["GH"])
 
 
+def test_an_outline_drawn_twice_keeps_all_its_days(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gpkg", [SQUARE] * 3,
+                 start=["2019-01-01", "2017-01-01", "2018-01-01"],
+                 end=["2020-01-01", "2024-01-01", "2019-01-01"])  # fmt: skip
+    labels, _ = read_labels(LabelFile(path, start_column="start", end_column="end"))
+    once = without_duplicates(labels, overlaps(labels))
+    assert list(once.id) == ["a:0", "a:1"]
+    assert len(once.during(Period.year(2022))) == 1
+
+
 def test_labels_of_other_days_do_not_meet(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", [SQUARE, SQUARE], year=[2019, 2020])
     labels, _ = read_labels(LabelFile(path, when="year"))
@@ -71,6 +82,8 @@ def test_points_with_class_days_and_source(tmp_path: Path) -> None:
     file = LabelFile(path, class_column="kind", start_column="from", end_column="to")
     labels, _ = read_labels(file)
     assert list(labels.klass) == [1, 0]
+    assert list(labels.source) == ["field", "look"]
+    assert set(read_labels(replace(file, source="us"))[0].source) == {"us"}
     assert not labels.polygons.any()
     assert labels.start[0] == date(2019, 1, 1)
     assert list(labels.during(Period.year(2021)).klass) == [0]

@@ -21,7 +21,7 @@ class LabelStudy(Closed):
 
     path: FilePath = Field(description="any vector file, or a CSV of points with lon and lat")
     layer: str | None = Field(None, description="of a file with several; default: the first")
-    source: str = Field("", description="who drew it; default: the file's name")
+    source: str = Field("", description="who drew it; default: column source, or the file's name")
     licence: str = Field("", description="of the labels")
     vintage: str = Field("", description="date of the imagery it was drawn on, or a column")
     category: int | str = Field(

@@ -32,7 +32,7 @@ class LabelFile:
     Attributes:
         path: any vector file, or a CSV of points with columns lon and lat.
         layer: of a file with several.
-        source: who drew it.
+        source: who drew it; if empty, the column ``source``, or else the file's name.
         licence: of it.
         vintage: the date or year of the imagery that it was drawn on, or a column that holds it.
         klass: class of every row, if ``class_column`` is empty.
@@ -148,9 +148,10 @@ def _ground(geometry: Any) -> Any:
 def _labels(file: LabelFile, frame: gpd.GeoDataFrame, geometry: NDArray[np.object_]) -> Labels:
     n = len(frame)
     start, end = _when(file, frame)
+    source = _each(frame, "", file.source, n, also="source")
     return Labels(
         geometry=geometry, klass=_klass(file, frame), start=start, end=end,
-        source=_each(frame, "", file.source or file.path.stem, n, also="source"),
+        source=np.where(source == "", file.path.stem, source),
         licence=_each(frame, "", file.licence, n, also="licence"),
         vintage=_each(frame, file.vintage if file.vintage in frame else "",
                       "" if file.vintage in frame else file.vintage, n, also="vintage"),
