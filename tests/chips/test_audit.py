@@ -200,6 +200,11 @@ def test_copies_are_found_through_noise(noise: float) -> None:
 def test_pictures_of_one_value_are_nobody_s_copy() -> None:
     plain = looks([look(np.full((3, 32, 32), v, np.float32)) for v in (0.1, 0.1, np.nan)])
     assert len(twins(plain, plain).pairs) == 0
+    data, reader = with_splits(chips(3), "train", "test", "test"), Pictures()
+    reader.own |= {c.image: np.full((3, 48, 48), 0.2, np.float32) for c in data.chips[:2]}
+    found = audit(replace(data, reader=reader))
+    assert not found.leaks
+    assert "not looked for: copies of 2 chips that are of one value" in found.verdict
 
 
 def test_a_lacking_class_is_told() -> None:

@@ -124,7 +124,7 @@ def audit(data: DataSet, *, contents: bool = True, near_m: float = 0.0) -> Audit
     findings += _uneven(data, parts, balance)
     counts = Counter(chip.split for chip in data.chips)
     return Audit(data.name, data.version, dict(counts), tuple(findings), distances, balance,
-                 _unknown(data, parts, contents))  # fmt: skip
+                 _unknown(data, parts, sights))  # fmt: skip
 
 
 def refuse_leaks(found: Audit, allow: str = "") -> Audit:
@@ -290,7 +290,7 @@ def _uneven(
 
 
 def _unknown(
-    data: DataSet, parts: Mapping[str, Sequence[Chip]], contents: bool
+    data: DataSet, parts: Mapping[str, Sequence[Chip]], sights: Mapping[str, Looks]
 ) -> tuple[str, ...]:  # fmt: skip
     told = []
     if len(parts) < 2:
@@ -299,6 +299,9 @@ def _unknown(
         told.append("chips of one place by name, since not all chips have a place")
     if not any(chip.crs for chip in data.chips):
         told.append("distance and overlap, since nobody says where the chips are")
-    if not contents:
+    plain = sum(int(part.plain.sum()) for part in sights.values())
+    if not sights:
         told.append("copies by their pixels, since they were not read")
+    elif plain:
+        told.append(f"copies of {plain} chips that are of one value, which show no picture")
     return tuple(told)

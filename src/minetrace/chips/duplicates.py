@@ -92,7 +92,7 @@ def looks(images: Sequence[tuple[str, np.uint64, BandArray, bool]]) -> Looks:
 def twins(ours: Looks, theirs: Looks) -> Twins:
     """Every pair of a chip of one group and a chip of the other that show one picture.
 
-    Plain chips are nobody's twin unless their values are equal and not all of them missing.
+    Plain chips are nobody's twin: two that are of one value need not show one ground.
     """
     found: list[NDArray[np.int64]] = [np.empty((0, 2), np.int64)]
     step = max(1, PAIRS // max(1, len(theirs.bits)))
