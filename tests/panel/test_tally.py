@@ -20,8 +20,10 @@ from minetrace.panel import tally as tallying
 from minetrace.panel.build import build_panel
 from minetrace.panel.increments import build_new
 from minetrace.panel.ledger import Ledger
+from minetrace.panel.searched import Searched, say_searched
 from minetrace.panel.tally import latest_state, tally
 from minetrace.panel.territories import Territories
+from minetrace.publish.tally_words import lines
 
 X, Y, HA = -6_700_000, -1_500_000, 100  # EPSG:6933, in units of a hectare
 EQUAL_AREA = "EPSG:6933"
@@ -73,7 +75,7 @@ def test_ground_that_comes_goes_and_returns() -> None:
     table = counted(plan, territories(all=(-9, -9, 9, 9)))
     rows = table[table["territory"] == "all"]
     assert rows.present_ha.tolist() == pytest.approx([2, 1, 0, 3], rel=NEAR)
-    assert rows.new_ha.tolist() == pytest.approx([2, 0, 0, 1], rel=NEAR, abs=1e-9)
+    assert rows.new_ha.tolist() == pytest.approx([np.nan, 0, 0, 1], rel=NEAR, abs=1e-9, nan_ok=True)
     assert rows.lost_ha.tolist() == pytest.approx([0, 1, 1, 0], rel=NEAR, abs=1e-9)
     assert rows.cumulative_ha.tolist() == pytest.approx([2, 2, 2, 3], rel=NEAR)
     assert rows.ever_ha.tolist() == pytest.approx([3, 3, 3, 3], rel=NEAR)
@@ -93,6 +95,47 @@ def test_what_nobody_looked_at_is_neither_present_nor_lost() -> None:
     after = cell(table, "a", "2020")
     assert after.lost_ha == pytest.approx(1, rel=NEAR)
     assert (after.unseen_ha, after.looked_share) == (0, 1)
+
+
+def test_ground_that_nobody_looked_at_inside_a_site_is_not_lost() -> None:
+    def half(period: Period, shapes: np.ndarray) -> np.ndarray:
+        return np.full(len(shapes), 0.55 if period.label == "2019" else 1.0)
+
+    plan = years([(0, 0, 1, 1)], [(0, 0, 0.55, 1)], [(0, 0, 0.5, 1)])
+    table = counted(plan, territories(all=(-9, -9, 9, 9)), half)
+    hidden, after = cell(table, "all", "2019"), cell(table, "all", "2020")
+    assert (hidden.lost_ha, hidden.unseen_ha) == pytest.approx((0, 0.45), rel=NEAR, abs=1e-6)
+    assert after.lost_ha == pytest.approx(0.05, rel=1e-3)
+
+
+def said(reach: Box | None, **by: Box) -> pd.DataFrame:
+    """A mine in ``mine`` and none elsewhere; in 2019 the search was blind."""
+    looked = {"2018": 1.0, "2019": 0.0}
+    searched = None if reach is None else Searched(ground(reach)[0], looked)
+    units = territories(**by)
+    return say_searched(counted(years([(0, 0, 1, 1)], []), units), units, searched)
+
+
+def test_no_mine_is_said_only_of_ground_that_was_looked_at() -> None:
+    by = {"mine": (0.0, 0.0, 2.0, 2.0), "near": (2.0, 0.0, 4.0, 2.0), "far": (5.0, 0.0, 9.0, 2.0)}
+    table = said((0, 0, 3, 2), **by)
+    states = table[table["part"] == "territory"].set_index(["territory", "period"])["state"]
+    assert states.loc[:, "2018"].to_dict() == {
+        "mine": "sites", "near": "none found", "far": "not looked"
+    }  # fmt: skip
+    assert states["near", "2019"] == "not looked"
+    assert cell(table, "near", "2018").present_ha == 0 == cell(table, "near", "2018").sites
+    empty = ["sites", *MEASURES, "overlap_ha"]
+    assert cell(table, "far", "2018")[empty].isna().all()
+    assert cell(table, "together", "2018").present_ha == pytest.approx(1, rel=NEAR)
+
+    table = said(None, **by)
+    assert cell(table, "near", "2018").state == "no site given"
+    assert cell(table, "far", "2018")[empty].isna().all()
+    shown = "\n".join(lines(table))
+    assert "2 rows with no site given: nobody told" in shown
+    assert "period 2019, the last of 2" in shown
+    assert "nan" not in shown
 
 
 def test_overlapping_territories_are_marked_and_counted_once_together() -> None:
@@ -169,6 +212,7 @@ def test_sums_that_do_not_add_up_are_never_handed_out(monkeypatch: pytest.Monkey
     ("table", "key", "words"),
     [
         (layer(a=(0, 0, 1, 1)), "ISO3", "no column 'ISO3'; there are id"),
+        (layer(a=(0, 0, 1, 1)).iloc[:0], "id", "holds no polygon to count by"),
         (layer(a=(0, 0, 1, 1)).assign(id=[None]), "id", "1 rows have no id"),
         (layer(a=(0, 0, 1, 1)).set_geometry([shapely.Point(0, 0)], crs=4326), "id", "no polygon"),
     ],
@@ -200,7 +244,7 @@ def test_a_partition_of_a_territory_counts_as_the_whole(plan, borders, looked) -
     ledger = Ledger.of(build_panel(plan, looked=looked))
     whole = tally(ledger, territories(whole=(0.1, 0, 9.9, 3)))
     split = tally(ledger, territories(**parts))
-    sums = split[split["part"] == "territory"].groupby("period")[MEASURES].sum()
+    sums = split[split["part"] == "territory"].groupby("period")[MEASURES].sum(min_count=1)
     one = whole[whole["part"] == "territory"].set_index("period")[MEASURES]
     np.testing.assert_allclose(sums.loc[one.index], one, rtol=1e-9, atol=1e-8)
     for part in ("outside", "total", "together"):
@@ -217,6 +261,7 @@ def test_the_tally_is_that_of_the_ground_itself(plan, borders) -> None:  # type:
     table = tally(Ledger.of(panel), territories(a=frame))
     (border,) = ground(frame)
     before = ever = shapely.Polygon()
+    first = next(iter(plan))
     for period in plan:
         here = panel[(panel.period == period.label) & panel.geometry.notna()]
         now = shapely.union_all(here.geometry.to_crs(EQUAL_AREA).to_numpy())
@@ -225,7 +270,8 @@ def test_the_tally_is_that_of_the_ground_itself(plan, borders) -> None:  # type:
         def ha(shape: shapely.Geometry) -> float:
             return float(shapely.area(shapely.intersection(shape, border)) / 1e4)
 
-        expected = [ha(now), ha(now - ever), ha(before - now), ha(ever | now)]
+        new = np.nan if period == first else ha(now - ever)
+        expected = [ha(now), new, ha(before - now), ha(ever | now)]
         found = row[["present_ha", "new_ha", "lost_ha", "cumulative_ha"]].tolist()
         np.testing.assert_allclose(found, expected, rtol=NEAR, atol=1e-4)
         before, ever = now, ever | now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,8 +38,8 @@ from minetrace.store.outlines import columns_of, read_polygons, read_table, writ
 PANEL, NOTE, INCREMENTS = "panel.parquet", "panel.json", "increments.parquet"
 ALIKE_SHARE = 0.01  # of the ground of a period that was there before: less looks like increments
 
-
 _COLUMNS = {"site_id", "period", "start", "end", "extent"}
+
 
 @dataclass(frozen=True)
 class PanelRequest:
@@ -96,7 +97,7 @@ def make_panel(request: PanelRequest, out: Path) -> PanelMade:
     entered = enter(request.inputs, request.choice)
     if not any(len(found) for found in entered.footprints.values()):
         raise OutlineError("none of the files holds an outline; nothing to build a panel of")
-    _refuse_unlikely(entered, request)
+    refuse_unlikely(entered, request.counts)
     if request.divide is not None:
         entered.footprints = divide(entered.footprints, DivideRule.parse(request.divide))
     previous = None if request.previous is None else read_panel(request.previous)
@@ -155,12 +156,12 @@ def read_panel(path: Path) -> gpd.GeoDataFrame:
     return panel
 
 
-def periods_of(panel: pd.DataFrame) -> tuple[Period, ...]:
 def is_panel(path: Path) -> bool:
     """Whether a file, whatever its name, has a panel's columns, what was looked at among them."""
     return path.is_file() and set(columns_of(path)) >= {*_COLUMNS, "event", "looked_share"}
 
 
+def periods_of(panel: pd.DataFrame) -> tuple[Period, ...]:
     """The periods that a panel's rows name, in time order."""
     rows: Any = pd.DataFrame(panel[["period", "start", "end"]]).drop_duplicates("period")
     return ordered(
@@ -168,10 +169,14 @@ def is_panel(path: Path) -> bool:
     )
 
 
-def _refuse_unlikely(entered: Entered, request: PanelRequest) -> None:
-    """Told hectares whose outlines never overlap those before are newly mined, most likely."""
+def refuse_unlikely(entered: Entered, counts: Counts | None) -> None:
+    """Told hectares whose outlines never overlap those before are newly mined, most likely.
+
+    Raises:
+        OutlineError: they are, and nobody said what the outlines count.
+    """
     told = [f for f in entered.footprints.values() if len(f) and set(f.columns) & _HECTARES]
-    if request.counts is not None or len(told) < 2:
+    if counts is not None or len(told) < 2:
         return
     before, now = told[0].geometry, told[1].geometry
     a, b = shapely.STRtree(before).query(now)
@@ -212,6 +217,7 @@ def _equal_area_m2(found: Footprints) -> float:
 def _write(
     request: PanelRequest, out: Path, panel: gpd.GeoDataFrame, rows: pd.DataFrame, entered: Entered
 ) -> None:  # fmt: skip
+    _remove_old(out, request)
     write_whole(out / PANEL, lambda part: write_table(part, panel))
     note = {
         "counts": request.counts or "present",
@@ -229,6 +235,18 @@ def _write(
     write_geopackage(out / "panel.gpkg", panel)
     write_plain(out / "sites.csv", wide(panel))
     _map(request, out, panel, rows, entered)
+
+
+def _remove_old(out: Path, request: PanelRequest) -> None:
+    """Of a panel made here before, what would not be written anew and would tell of the old."""
+    if not (out / NOTE).is_file():
+        return
+    if not request.tropical:
+        (out / "tropical.gpkg").unlink(missing_ok=True)
+    if not request.everything:
+        for name in ("panel.gpkg", "sites.csv"):
+            (out / name).unlink(missing_ok=True)
+        shutil.rmtree(out / "map", ignore_errors=True)
 
 
 def _map(

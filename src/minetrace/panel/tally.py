@@ -59,9 +59,11 @@ def tally(ledger: Ledger, territories: Territories) -> pd.DataFrame:
         ``together`` (in any territory, once), ``outside`` (in none) and ``total`` (of the panel),
         as the column ``part`` says. ``territory``, ``name``, ``class`` if there are classes,
         ``part``, ``period``, ``start``, ``end``, ``extent``; ``sites`` with an outline;
-        ``present_ha`` mapped in the period; ``new_ha`` of it never mapped before; ``lost_ha``
-        mapped when last looked at and no more; ``cumulative_ha`` mapped in it or before;
-        ``ever_ha`` in any period; ``unseen_ha`` of sites that nobody could look at, as last seen;
+        ``present_ha`` mapped in the period; ``new_ha`` of it never mapped before, empty in the
+        first period, of which nobody knows what is new; ``lost_ha`` mapped when last looked at
+        and no more, without what may lie in a part of a site that nobody looked at, which is
+        ``unseen_ha``; ``cumulative_ha`` mapped in the period or before; ``ever_ha`` in any period;
+        ``unseen_ha`` of ground that nobody could look at, as last seen;
         ``looked_share`` of the sites' ground; ``overlap_ha`` of ``present_ha`` (of ``new_ha`` for
         newly mined ground) that another territory or class holds as well; ``latest`` if it is the
         last period. Where a panel tells only what was newly mined, ``present_ha`` and ``lost_ha``
@@ -74,6 +76,8 @@ def tally(ledger: Ledger, territories: Territories) -> pd.DataFrame:
     frames = [counter.period(now) for now in range(len(ledger.periods))]
     table = pd.concat(frames, ignore_index=True)
     table["looked_share"] = counter.looks.shares(ledger.looked, table["key"], table["place"])
+    if ledger.counts == "present":
+        table.loc[table["place"] == 0, "new_ha"] = np.nan
     return _finished(table, territories.classed, bool(territories.names))
 
 
@@ -95,6 +99,7 @@ class _Counter:
         self.ever = Ever(sites)
         self.last = np.full(sites, None, dtype=object)
         self.weight = np.zeros(sites)
+        self.hidden_m2 = _hidden(ledger)
         self.looks = _Looks()
         self.cumulative: dict[int, float] = {}
         self.held: list[tuple[Shapes, Floats]] = []
@@ -175,9 +180,15 @@ class _Counter:
         unseen[site] = False
         before = np.flatnonzero(known & ~unseen)
         gone = without(self.last[before], shapes)
-        left = self._fresh(gone, self.weight[before])
+        gone_m2 = np.asarray(shapely.area(gone), dtype=np.float64)
+        hidden = np.minimum(self.hidden_m2[before, now], gone_m2)
+        hidden = np.divide(hidden, gone_m2, out=np.zeros_like(gone_m2), where=gone_m2 > 0)
+        left = self._fresh(gone, self.weight[before] * (1 - hidden))
         blind = np.flatnonzero(unseen)
-        carried = self._fresh(self.last[blind], self.weight[blind])
+        carried = self._fresh(
+            np.concatenate([self.last[blind], gone]),
+            np.concatenate([self.weight[blind], self.weight[before] * hidden]),
+        )
         absent = known & ~unseen
         absent[site] = False
         self.last[absent] = None
@@ -236,6 +247,19 @@ class _Counter:
             "place": now,
         }
         return pd.DataFrame(rows)
+
+
+def _hidden(ledger: Ledger) -> Floats:
+    """(sites, periods) square metres of all ground of a site that nobody looked at."""
+    missed = 1 - np.nan_to_num(ledger.looked, nan=1.0)
+    ground_m2 = np.zeros(len(missed))
+    partly = np.any(missed > 0, axis=1)
+    rows = np.flatnonzero(partly[ledger.site])
+    rows = rows[np.argsort(ledger.site[rows], kind="stable")]
+    sites, first = np.unique(ledger.site[rows], return_index=True)
+    for site, shapes in zip(sites, np.split(ledger.flat(rows), first[1:]), strict=False):
+        ground_m2[site] = shapely.area(shapely.union_all(shapes))
+    return np.asarray(missed * ground_m2[:, None], dtype=np.float64)
 
 
 class _Looks:

@@ -73,20 +73,25 @@ class Territories:
         return np.flatnonzero(begun & (np.isnat(self.until) | (self.until > day)))
 
     @classmethod
-    def of(cls, table: gpd.GeoDataFrame, *, id: str, name: str | None = None) -> Territories:
+    def of(
+        cls, table: gpd.GeoDataFrame, *, id: str, name: str | None = None,
+        layer: str = "territories",
+    ) -> Territories:  # fmt: skip
         """Territories of a table; rows of one id are one territory.
 
         Args:
             table: polygons in any CRS.
             id: the column that names a territory.
             name: a column to show beside it.
+            layer: what to call the table if it cannot be used, such as its file.
 
         Raises:
-            OutlineError: a column is missing, an id is empty, or a row is not a valid polygon.
+            OutlineError: there is no row, a column is missing, an id is empty, or a row is not a
+                valid polygon.
         """
         for column in filter(None, (id, name)):
-            _has(table, column, "territories")
-        shapes, ids = _ground(table, id, "territories")
+            _has(table, column, layer)
+        shapes, ids = _ground(table, id, layer)
         units = pd.unique(ids)
         ground = np.array([_one(shapes[ids == unit]) for unit in units], dtype=object)
         nobody = np.full(len(units), None, dtype=object)
@@ -98,8 +103,9 @@ class Territories:
         return cls(np.asarray(units, dtype=object), nobody, ground, never, never.copy(), names)
 
     def classed_by(
-        self, table: gpd.GeoDataFrame, *, kind: str, days: NDArray[np.datetime64] | None = None
-    ) -> Territories:
+        self, table: gpd.GeoDataFrame, *, kind: str, days: NDArray[np.datetime64] | None = None,
+        layer: str = "classes",
+    ) -> Territories:  # fmt: skip
         """Divide every unit by the classes of another layer.
 
         A unit that was assessed several times, perhaps with other classes each time, holds in
@@ -110,12 +116,13 @@ class Territories:
             table: polygons of classes, in any CRS.
             kind: the column that names a class.
             days: (rows,) the day from which each row's assessment holds; default: always.
+            layer: what to call the table if it cannot be used, such as its file.
 
         Raises:
-            OutlineError: a column is missing, or a row is not a valid polygon.
+            OutlineError: there is no row, a column is missing, or a row is not a valid polygon.
         """
-        _has(table, kind, "classes")
-        shapes, kinds = _ground(table, kind, "classes")
+        _has(table, kind, layer)
+        shapes, kinds = _ground(table, kind, layer)
         day = np.full(len(kinds), np.datetime64("NaT"), dtype="datetime64[D]")
         if days is not None:
             day = np.asarray(days, dtype="datetime64[D]")[table.geometry.notna().to_numpy()]
@@ -162,7 +169,7 @@ def _assessed(
 def _has(table: gpd.GeoDataFrame, column: str, layer: str) -> None:
     if column not in table.columns:
         known = ", ".join(str(name) for name in table.columns if name != table.geometry.name)
-        raise OutlineError(f"{layer}: no column {column!r}; there are {known or 'none'}")
+        raise OutlineError(f"{layer}: no column {column!r}; there are {known or 'no others'}")
 
 
 def _ground(table: gpd.GeoDataFrame, key: str, layer: str) -> tuple[Shapes, NDArray[np.object_]]:
@@ -170,6 +177,8 @@ def _ground(table: gpd.GeoDataFrame, key: str, layer: str) -> tuple[Shapes, NDAr
     if table.crs is None:
         raise OutlineError(f"{layer}: the polygons do not say their CRS; save them with one")
     table = table[table.geometry.notna()]
+    if not len(table):
+        raise OutlineError(f"{layer}: holds no polygon to count by; give another layer")
     nameless = np.flatnonzero(table[key].isna())
     if len(nameless):
         raise OutlineError(

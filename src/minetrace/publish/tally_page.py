@@ -33,7 +33,7 @@ def tally_page(
     """The page of a tally.
 
     Args:
-        table: what ``minetrace.panel.tally`` counted.
+        table: what ``minetrace.panel.tally`` counted and ``say_searched`` added to.
         title: of the page.
         frames: west, south, east and north of each territory, if a map lies beside the page in
             ``map/``: names are then links to it.
@@ -118,4 +118,5 @@ def _line(group: pd.DataFrame, labels: list[Any], known: dict[str, str]) -> dict
     overlap = [number_or_none(v, 4) or 0 for v in wide["overlap_ha"]]
     looked = [number_or_none(v, 4) for v in wide["looked_share"]]
     sites = [None if pd.isna(v) else int(v) for v in wide["sites"]]
-    return {"values": values, "overlap": overlap, "looked": looked, "sites": sites}
+    state = [None if pd.isna(v) else str(v) for v in wide["state"]]
+    return {"values": values, "overlap": overlap, "looked": looked, "sites": sites, "state": state}

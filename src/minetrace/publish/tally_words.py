@@ -6,10 +6,15 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from minetrace.publish.words import INTERVAL, hectares
+from minetrace.publish.words import INTERVAL, count, hectares
 
 TOP = 12
+WIDE = 28
 OVERLAP_HA = 0.01  # less is the rounding of a border
+SILENT = {
+    "no site given": "nobody told whether it was looked at, so it may have mines",
+    "not looked": "nobody looked there, so it may have mines",
+}
 
 
 def lines(table: pd.DataFrame) -> Iterator[str]:
@@ -19,16 +24,18 @@ def lines(table: pd.DataFrame) -> Iterator[str]:
     units = last[last["part"] == "territory"].sort_values(
         [measure, "cumulative_ha"], ascending=False
     )
-    names = units["territory"] + (" " + units["class"].fillna("–") if "class" in units else "")
-    yield f"{'':<24}{measure:>14}{'cumulative_ha':>16}{'sites':>8}   {last['period'].iloc[0]}"
-    shown = zip(names, units[measure], units["cumulative_ha"], units["sites"], strict=True)
-    for name, value, so_far, sites in list(shown)[:TOP]:
-        yield f"{name:<24.24}{hectares(value):>14}{hectares(so_far):>16}{sites:>8,}"
+    yield f"period {last['period'].iloc[0]}, the last of {table['period'].nunique()}"
+    yield f"{'territory':<{WIDE}}{measure:>14}{'cumulative_ha':>16}{'sites':>8}"
+    for _, row in units.head(TOP).iterrows():
+        yield _line(_name(row), row, measure)
     if len(units) > TOP:
         yield f"and {len(units) - TOP:,} more"
     for _, row in last[last["part"] != "territory"].iterrows():
-        sums = f"{hectares(row[measure]):>14}{hectares(row['cumulative_ha']):>16}{row['sites']:>8,}"
-        yield f"{row['part']:<24}{sums}"
+        yield _line(row["part"], row, measure)
+    for state, meaning in SILENT.items():
+        some = (units["state"] == state).sum()
+        if some:
+            yield f"{count(some, 'row')} with {state}: {meaning}"
     shared = units[units["overlap_ha"] > OVERLAP_HA]
     if len(shared):
         yield (
@@ -36,3 +43,20 @@ def lines(table: pd.DataFrame) -> Iterator[str]:
             "'together' counts that ground once"
         )
     yield f"together and outside add up to the panel to the square metre; hectares {INTERVAL}"
+
+
+def _name(row: pd.Series) -> str:
+    """The territory's name with its id, and its class."""
+    words = [row["territory"]]
+    if "name" in row and not pd.isna(row["name"]):
+        words.append(row["name"])
+    if "class" in row:
+        words.append("–" if pd.isna(row["class"]) else row["class"])
+    return " ".join(words)
+
+
+def _line(words: str, row: pd.Series, measure: str) -> str:
+    if row["state"] in SILENT:
+        return f"{words:<{WIDE}.{WIDE}}{row['state']:>38}"
+    values = f"{hectares(row[measure]):>14}{hectares(row['cumulative_ha']):>16}"
+    return f"{words:<{WIDE}.{WIDE}}{values}{row['sites']:>8,}"

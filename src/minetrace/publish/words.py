@@ -11,7 +11,7 @@ ESTIMATED = "estimated from a sample, 95 % interval"  # and what stands behind t
 
 def hectares(value: float | None) -> str:
     """Such as ``1,234``, ``12.3`` or ``0.42``; a dash where nothing is known."""
-    if value is None:
+    if value is None or value != value:
         return "–"
     digits = 0 if value == 0 or value >= 100 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f}"

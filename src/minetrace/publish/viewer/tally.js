@@ -29,6 +29,8 @@
   const valueOf = (row) => row.values[state.measure][state.period];
   const label = (row) => [row.name || row.id, row.class === undefined ? null : row.class || "no class"]
     .filter(Boolean).join(" · ");
+  const holds = (row) => row.state[state.period] !== null; // a class may hold in some periods only
+  const silent = (row) => ["not looked", "no site given"].includes(row.state[state.period]);
   const anyLooked = told.rows.some((row) => row.looked.some((share) => share !== null));
   const anyOverlap = told.rows.some((row) => row.overlap.some((value) => value > OVERLAP_HA));
 
@@ -43,7 +45,7 @@
   function ranked() {
     const column = columns.find((one) => one.key === state.key);
     const sign = state.down ? -1 : 1;
-    return told.rows.filter((row) => valueOf(row) !== null).sort((a, b) => {
+    return told.rows.filter(holds).sort((a, b) => {
       const [x, y] = [column.of(a), column.of(b)];
       if (x === y) return label(a).localeCompare(label(b));
       if (x === null || y === null) return x === null ? 1 : -1;
@@ -88,7 +90,7 @@
     return el("tr", { class: name },
       el("td", {}, words, mark),
       el("td", { class: "number", "data-hectares": value }, hectares(value)),
-      el("td", { class: "bar" }, name ? "" : bar),
+      el("td", { class: "bar" }, name ? "" : silent(row) ? el("em", { class: "muted" }, row.state[state.period]) : bar),
       el("td", { class: "number" }, row.sites[state.period] === null ? "" : row.sites[state.period].toLocaleString("en")),
       anyLooked ? el("td", { class: "number" }, percent(row.looked[state.period])) : null);
   }
@@ -116,8 +118,12 @@
   at("lead").textContent = `Hectares of ${told.kind === "mined" ? "mined ground" : "footprints, larger than the mined ground itself"}; ${told.qualifier}.`;
   fill(at("measure"), Object.entries(told.measures), state.measure, (value) => { state.measure = value; });
   fill(at("period"), told.periods.map((period, i) => [i, period]), state.period, (value) => { state.period = Number(value); });
+  const anyState = (word) => told.rows.some((row) => row.state.includes(word));
   at("notes").textContent = [
     "A site across a border is counted on both sides with what lies there. Ground that nobody could look at is not counted as free of mines.",
+    "– means unknown; of the first period nobody knows what is new in it.",
+    anyState("no site given") ? "No site given: nobody told whether the territory was looked at." : "",
+    anyState("not looked") ? "Not looked: nobody looked at the territory, which may have mines." : "",
     anyOverlap ? "† marks territories that overlap others: their hectares cannot be added up; the row below counts that ground once." : "",
   ].join(" ");
   const button = at("theme");
