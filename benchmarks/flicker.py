@@ -30,6 +30,7 @@ from minetrace.composites.methods import begin
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.period import Period
 from minetrace.core.raster import Raster
+from minetrace.core.region import project
 from minetrace.core.scores import NOT_LOOKED, SCALE
 from minetrace.flow.imagery import open_source
 from minetrace.flow.plan import read_study_region
@@ -172,18 +173,28 @@ def majority(scores: NDArray[np.uint16], threshold: float) -> Masks:
 
 
 def neighbour(scores: NDArray[np.uint16], threshold: float) -> Masks:
-    """The rule on outlines; a year in which nobody looked is passed over, to its advantage."""
+    """The rule on outlines; a year is passed over where nobody looked, to its advantage."""
     masks = sieved(per_period(scores, threshold))
     rect = Rect(0, 0, *masks.shape[1:])
     found = {}
     for year, mask in zip(YEARS, masks, strict=True):
         layer = np.where(mask, np.uint16(SCALE), np.uint16(0))
         found[year] = outlines([rect], lambda r, x=layer: (x, x), GRID, OutlineRules(), "mined")
-    blind = [y for y, s in zip(YEARS, scores, strict=True) if (s != NOT_LOOKED).mean() < 0.05]
-    kept = confirmed_by_neighbours(
-        found, looked=lambda year, shapes: np.full(len(shapes), float(year not in blind))
-    )
+    kept = confirmed_by_neighbours(found, looked=partial(looked_shares, scores))
     return np.stack([burnt(kept[year].geometry, rect) for year in YEARS])
+
+
+def looked_shares(
+    scores: NDArray[np.uint16], year: Period, shapes: NDArray[np.object_]
+) -> NDArray[np.float64]:
+    """Share of each outline (EPSG:4326; they share no ground) that was looked at in a year."""
+    layer = scores[YEARS.index(year)]
+    ground = GRID.affine(Rect(0, 0, *layer.shape))
+    numbered = zip(project(shapes, "EPSG:4326", GRID.crs), range(1, len(shapes) + 1), strict=True)
+    owner = rasterize(numbered, layer.shape, transform=ground, dtype=np.int32).ravel()
+    cells = np.bincount(owner, minlength=len(shapes) + 1)[1:]
+    seen = np.bincount(owner, (layer != NOT_LOOKED).ravel(), len(shapes) + 1)[1:]
+    return np.asarray(seen / np.maximum(cells, 1), dtype=np.float64)
 
 
 def burnt(geometry: NDArray[np.object_], rect: Rect) -> Masks:
