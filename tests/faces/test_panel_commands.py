@@ -18,6 +18,8 @@ import minetrace as mt
 from minetrace.core.period import Period
 from minetrace.faces.cli import main
 from minetrace.flow.entering import Choice, enter
+from minetrace.flow.figures import _credit
+from minetrace.flow.run_views import RunViews
 from minetrace.panel.when import period_in_name, period_of
 
 
@@ -66,6 +68,14 @@ def test_from_files_to_a_map_and_a_tally(command, tmp_path: Path) -> None:  # ty
     assert code == 0, said
     again = gpd.read_parquet(tmp_path / "q/panel.parquet")
     assert set(again.site_id) == set(panel.site_id)
+    code, said = command("panel", tmp_path / "b_2021.gpkg", "--extent", "mined", "--out",
+                         tmp_path / "r")  # fmt: skip
+    assert code == 0, said
+    code, said = command("panel", tmp_path / "a_2020.geojson", "--extent", "mined", "--out",
+                         tmp_path / "r", "--table-only")  # fmt: skip
+    assert code == 0, said
+    left = {path.name for path in (tmp_path / "r").iterdir()}
+    assert left == {"panel.parquet", "panel.json", "hectares.csv"}
     by = squares((-60.03, -5.1), (-59.995, -5.1), side=0.2, code=["W", "E"])
     by.to_file(tmp_path / "units.gpkg")
     squares((-60.0, -5.0), side=0.3, kind=["park"]).to_file(tmp_path / "kinds.gpkg")
@@ -92,7 +102,9 @@ def test_from_files_to_a_map_and_a_tally(command, tmp_path: Path) -> None:  # ty
                          "--by", tmp_path / "units.gpkg", "--id", "code")  # fmt: skip
     assert code == 0, said
     assert sorted(pd.read_csv(tmp_path / "c/sites.csv").change) == ["changed", "same"]
-    assert (tmp_path / "c/map/index.html").is_file()
+    shown = (tmp_path / "c/map/index.html").read_text()
+    assert "all ground ever mapped" in shown
+    assert '"new, ever mapped"' in shown
 
 
 def test_the_library_and_the_command_count_alike(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -218,6 +230,35 @@ def test_periods_in_cells_and_names() -> None:
             period_in_name(name)
 
 
+def test_told_increments_are_not_tallied_as_all_that_is_mined(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for year, place in zip((2020, 2021), PLACES, strict=True):
+        told = squares(place, **{"Mined area (ha)": [80.0]})
+        told.to_file(tmp_path / f"a_{year}.geojson")
+    files = tmp_path / "a_2020.geojson", tmp_path / "a_2021.geojson"
+    code, said = command("tally", *files, "--out", tmp_path / "t")
+    assert code == 2
+    assert "give --counts new" in said
+    assert not (tmp_path / "t").exists()
+    code, said = command("tally", *files, "--out", tmp_path / "t", "--counts", "new", "--format",
+                         "html", "--by", files[0], "--id", "ISO3")  # fmt: skip
+    assert code == 2
+    assert f"{files[0]}: no column 'ISO3'" in said
+
+
+def test_by_country_only_what_a_site_touches_by_name(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    squares(*PLACES).to_file(tmp_path / "a_2020.gpkg")
+    code, said = command("tally", tmp_path / "a_2020.gpkg", "--extent", "mined", "--format", "html",
+                         "--out", tmp_path)  # fmt: skip
+    assert code == 0, said
+    rows = said.splitlines()
+    assert rows[0] == "period 2020, the last of 1"
+    assert [row.split()[0] for row in rows[1:6]] == [
+        "territory", "BRA", "together", "outside", "total"
+    ]  # fmt: skip
+    assert "Brazil" in rows[2]
+    assert "<title>Mining by country</title>" in (tmp_path / "tallies.html").read_text()
+
+
 @pytest.mark.browser
 def test_the_ranked_page_opens_offline(command, browser, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     squares(*PLACES).to_file(tmp_path / "a_2020.gpkg")
@@ -235,9 +276,31 @@ def test_the_ranked_page_opens_offline(command, browser, tmp_path: Path) -> None
     page.goto((tmp_path / "tallies.html").as_uri(), timeout=90_000)
     rows = page.locator("#rows tr td:first-child")
     assert rows.all_inner_texts() == ["<b>E</b>", "W"]
+    assert "no site given" in page.locator("#rows").inner_text()
     page.select_option("#period", "0")
     page.click("thead button >> text=Territory")
     assert page.locator("#rows td.number").first.get_attribute("data-hectares") is not None
     assert page.locator("tr.total td").first.inner_text() == "All"
     page.close()
     assert wrong == []
+
+
+def test_drawn_outlines_are_said_to_be_given_not_mapped(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    files = [tmp_path / f"drawn_{year}.geojson" for year in (2020, 2021)]
+    for file in files:
+        squares(*PLACES).to_file(file)
+    code, said = command("panel", *files, "--extent", "mined", "--countries", "none",
+                         "--out", tmp_path / "p")  # fmt: skip
+    assert code == 0, said
+    whose = "as given in drawn_2020.geojson, drawn_2021.geojson"
+    assert f'"given":"{whose}"' in (tmp_path / "p/map/data.js").read_text()
+    credit = _credit(RunViews.open(tmp_path / "p"))
+    assert credit.startswith(f"Outlines {whose}. Hectares of mined ground are geodesic, ")
+    assert "minetrace" not in credit
+    code, said = command("panel", *files, "--out", tmp_path / "q")
+    assert code == 2
+    assert "--extent mined" in said
+    code, said = command("panel", *files, "--extent", "mined", "--out", files[0])
+    assert (code, "drawn_2020.geojson: is a file; give a folder with --out" in said) == (2, True)
+    code, said = command("tally", tmp_path / "nowhere")
+    assert (code, "nowhere: no such run, panel or file of outlines" in said) == (2, True)

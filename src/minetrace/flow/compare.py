@@ -22,6 +22,8 @@ from minetrace.publish.tables import write_plain
 
 _COLUMN_EXTENT = {column: extent for extent, column in HECTARES.items()}
 
+EVER = {"old": "old, ever mapped", "new": "new, ever mapped"}  # periods of the map
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -74,9 +76,9 @@ def compare(
 def _map(
     folder: Path, before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, sites: gpd.GeoDataFrame
 ) -> Path:  # fmt: skip
-    """The map of a run, with the two releases in the place of periods."""
+    """The map of a run, with all that each release ever mapped in the place of periods."""
     column = hectares_column(after)
-    spans = [_span(panel, name) for panel, name in ((before, "old"), (after, "new"))]
+    spans = [_span(panel, EVER[name]) for panel, name in ((before, "old"), (after, "new"))]
     grounds = [ground_of(panel).set_index("site_id").geometry for panel in (before, after)]
     own_old = sites["ever_ha_old"].notna()
     own_new = sites["ever_ha_new"].notna()
@@ -88,24 +90,25 @@ def _map(
         ("new", own_new, sites["site_new"], grounds[1]),
     ):
         rows.append(gpd.GeoDataFrame({
-            "site_id": names, "period": name, "extent": _COLUMN_EXTENT[column],
+            "site_id": names, "period": EVER[name], "extent": _COLUMN_EXTENT[column],
             column: sites[f"ever_ha_{name}"].fillna(0.0), "event": sites["change"],
             "geometry": np.where(own, ground.reindex(ids).to_numpy(), None),
         }, geometry="geometry", crs="EPSG:4326"))  # fmt: skip
     panel = pd.concat(rows, ignore_index=True)
     west, south, east, north = panel.total_bounds
     summary = [
-        {"period": name, "sites": int(own.sum()), column: float(sites[f"ever_ha_{name}"].sum())}
+        {"period": EVER[name], "sites": int(own.sum()), column: float(sites[f"ever_ha_{name}"].sum())}
         for name, own in (("old", own_old), ("new", own_new))
     ]  # fmt: skip
     return write_map(
-        folder, title="Old and new release", panel=panel, periods=spans, pictures={},
+        folder, title="Old and new release: all ground ever mapped", panel=panel, periods=spans, pictures={},
         region=box(west - 0.01, south - 0.01, east + 0.01, north + 0.01),
         provenance={
-            "shown": "all ground that each site ever covered, in either release",
+            "shown": "all ground that each site ever covered, in either release; hectares of each "
+            "period stand in periods.csv",
             "old": _told(before), "new": _told(after), "minetrace": versions()["minetrace"],
         },
-        summary=summary,
+        summary=summary, given="as given in the two releases",
     )  # fmt: skip
 
 

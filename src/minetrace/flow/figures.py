@@ -23,7 +23,7 @@ from minetrace.publish.figures.sheet import FORMATS, save_figure
 from minetrace.publish.figures.style import DOUBLE_MM, SINGLE_MM, styled
 from minetrace.publish.figures.thumbnails import Strip, chip_mm, thumbnail_figures
 from minetrace.publish.figures.timelines import Course, timeline_figures
-from minetrace.publish.words import INTERVAL, count, hectares, percent
+from minetrace.publish.words import INTERVAL, as_given_in, count, hectares, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -371,12 +371,15 @@ def _credit(views: RunViews, *, pictured: bool = True) -> str:
             for s in sources]  # fmt: skip
     terms = [str(s["licence"]) for s in sources if s.get("licence")]
     model = views.card.get("model", {}).get("id")
+    given = [Path(file["file"]).name for file in views.note.get("files", ())]
+    measured = views.note.get("hectares", "geodesic")
     parts = [
         f"Picture: {views.recipe.name}" if views.recipe and pictured else "",
         "; ".join(dict.fromkeys(said)),
         f"Licence: {', '.join(dict.fromkeys(terms))}" if terms else
         "Licence of the imagery not stated" if sources else "",
+        f"Outlines {as_given_in(given)}" if given else
         f"Mapped with minetrace, model {model}" if model else "Mapped with minetrace",
-        f"Hectares are geodesic, of {KIND[views.extent]}: {INTERVAL}",
+        f"Hectares of {KIND[views.extent]} are {measured}: {INTERVAL}",
     ]  # fmt: skip
     return " ".join(f"{part.rstrip('.')}." for part in parts if part)

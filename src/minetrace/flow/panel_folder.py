@@ -32,6 +32,7 @@ from minetrace.panel.wide import hectares_column, tropical, wide
 from minetrace.publish.geopackage import write_geopackage, write_layer
 from minetrace.publish.map import write_map
 from minetrace.publish.tables import write_hectares, write_plain
+from minetrace.publish.words import as_given_in
 from minetrace.store.files import sha256, write_json, write_whole
 from minetrace.store.outlines import columns_of, read_polygons, read_table, write_table
 
@@ -94,6 +95,8 @@ def make_panel(request: PanelRequest, out: Path) -> PanelMade:
     Raises:
         UserError: a file, a period or an extent cannot be used; see ``minetrace.flow.entering``.
     """
+    if out.exists() and not out.is_dir():
+        raise StudyError(f"{out}: is a file; give a folder with --out")
     entered = enter(request.inputs, request.choice)
     if not any(len(found) for found in entered.footprints.values()):
         raise OutlineError("none of the files holds an outline; nothing to build a panel of")
@@ -222,6 +225,7 @@ def _write(
     note = {
         "counts": request.counts or "present",
         "files": [{**file, "sha256": sha256(Path(file["file"]))} for file in entered.files],
+        "hectares": _whose_hectares(entered, panel),
         "notes": entered.notes,
         "versions": versions(),
     }
@@ -270,6 +274,7 @@ def _map(
         },
         summary=[{str(k): v for k, v in row.items()} for row in rows.to_dict("records")],
         downloads=[out / name for name in names],
+        given=as_given_in([Path(file["file"]).name for file in entered.files]),
     )  # fmt: skip
 
 

@@ -60,8 +60,9 @@ def said_extent(extent: str | None, origin: str) -> Extent:
         return cast(Extent, extent)
     if extent is None:
         raise OutlineError(
-            f"{origin}: nobody said what the outlines mean; give extent 'mined' if they follow "
-            "the mined ground, 'footprint' if they are windows of detections"
+            f"{origin}: nobody said what the outlines mean; give --extent mined if they follow "
+            "the mined ground, --extent footprint if they are windows of detections (extent= in "
+            "Python)"
         )
     raise OutlineError(f"extent is {extent!r}; it must be 'mined' or 'footprint'")
 

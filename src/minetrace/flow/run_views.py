@@ -50,6 +50,7 @@ class RunViews:
         periods: in time order.
         region: EPSG:4326; None where the run does not say it.
         card: ``datacard.json``; empty where there is none.
+        note: ``panel.json`` of a panel made of files; empty where a run mapped it.
     """
 
     folder: RunFolder
@@ -57,6 +58,7 @@ class RunViews:
     periods: tuple[Period, ...]
     region: BaseGeometry | None
     card: Mapping[str, Any]
+    note: Mapping[str, Any]
 
     @classmethod
     def open(cls, root: Path) -> RunViews:
@@ -76,8 +78,11 @@ class RunViews:
                 "'minetrace run' makes it, or goes on to make it"
             )
         panel = read_table(path)
-        card = read_json(root / "datacard.json") if (root / "datacard.json").is_file() else {}
-        return cls(folder, panel, _periods(folder, panel), _region(folder), card)
+        card, note = (
+            read_json(root / name) if (root / name).is_file() else {}
+            for name in ("datacard.json", "panel.json")
+        )
+        return cls(folder, panel, _periods(folder, panel), _region(folder), card, note)
 
     @property
     def extent(self) -> Extent:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from minetrace.core.region import project
-from minetrace.errors import OutlineError, PeriodError, StudyError
+from minetrace.errors import MissingFileError, OutlineError, PeriodError, StudyError
 from minetrace.flow.countries import SHIPPED, shipped
 from minetrace.flow.entering import Choice, enter
 from minetrace.flow.panel_folder import INCREMENTS, is_panel, read_panel, refuse_unlikely
@@ -190,6 +190,8 @@ def _classed(
 
 
 def _is_panel(path: Path) -> bool:
+    if not path.exists() and "=" not in str(path):
+        raise MissingFileError(f"{path}: no such run, panel or file of outlines")
     return path.is_dir() or is_panel(path)
 
 

@@ -84,6 +84,7 @@ def write_map(
     provenance: Mapping[str, str],
     summary: Iterable[Mapping[str, Any]],
     downloads: Iterable[Path] = (),
+    given: str | None = None,
     embed_vertices: int = EMBED_VERTICES,
 ) -> Path:
     """Write the map of a run into a folder; written again, it replaces what it wrote before.
@@ -100,6 +101,8 @@ def write_map(
         summary: a row per period with ``period``, ``sites``, ``looked_share`` (0 to 1), and either
             ``area_ha`` or ``footprint_ha``.
         downloads: files to link to, where they lie; those that are not there are left out.
+        given: whose outlines they are, such as ``as given in mines.gpkg``; default: they were
+            mapped from satellite images.
         embed_vertices: outlines with more vertices than this are cut into tiles.
 
     Returns:
@@ -118,6 +121,7 @@ def write_map(
     data = {
         "title": title,
         "qualifier": NO_INTERVAL,
+        "given": given,
         "palette": palette(len(periods)),
         "periods": told,
         "events": events_of(sites.panel),

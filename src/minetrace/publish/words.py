@@ -8,6 +8,8 @@ from typing import Any
 INTERVAL = "mapped, no interval"  # what stands behind hectares until a sample gives an interval
 ESTIMATED = "estimated from a sample, 95 % interval"  # and what stands behind those that it gave
 
+MOST_NAMED = 4  # files in a sentence
+
 
 def hectares(value: float | None) -> str:
     """Such as ``1,234``, ``12.3`` or ``0.42``; a dash where nothing is known."""
@@ -51,6 +53,18 @@ def degrees(value: float, positive: str, negative: str) -> str:
 def count(number: int, noun: str) -> str:
     """Such as ``1 site`` or ``1,204 sites``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def as_given_in(files: Sequence[str]) -> str:
+    """Whose outlines they are that nobody mapped here: ``as given in a.gpkg, b.gpkg``.
+
+    Args:
+        files: names; of more than ``MOST_NAMED`` the first are named and the others counted.
+    """
+    names = list(dict.fromkeys(files))
+    others = len(names) - MOST_NAMED
+    text = f"as given in {', '.join(names[:MOST_NAMED])}"
+    return f"{text} and {count(others, 'other file')}" if others > 0 else text
 
 
 def several(words: Sequence[str]) -> str:

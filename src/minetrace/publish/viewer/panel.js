@@ -222,9 +222,10 @@
   /* What the reader is looking at, in two sentences. */
   function lead(data) {
     const kinds = [...new Set(data.periods.filter((p) => p.hectares !== null).map((p) => p.kind))];
+    const whose = data.given ? `, ${data.given}` : " as it was mapped from satellite images";
     const ground = kinds.includes("footprint")
-      ? "Outlines are footprints: windows in which mining was seen, larger than the mined ground itself."
-      : "Outlines show mined ground as it was mapped from satellite images.";
+      ? `Outlines are footprints: windows in which mining was seen, larger than the mined ground itself${data.given ? whose : ""}.`
+      : `Outlines show mined ground${whose}.`;
     const checked = data.periods.filter((p) => p.estimated).map((p) => p.label).join(", ");
     const known = checked
       ? `A sample was checked for ${checked}: its hectares are told beside them, with an interval.`
