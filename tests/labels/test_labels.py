@@ -93,6 +93,16 @@ def test_points_with_class_days_and_source(tmp_path: Path) -> None:
         read_labels(LabelFile(tmp_path / "p.geojson", class_column="kind"))
 
 
+def test_a_layer_of_multipoints_is_one_of_points(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gpkg", [shapely.MultiPoint([(1, 2)]), shapely.MultiPoint([(3, 4)])])
+    labels, repairs = read_labels(LabelFile(path))
+    assert [point.coords[0] for point in labels.geometry] == [(1, 2), (3, 4)]
+    assert repairs.dropped == 0
+    path = write(tmp_path / "b.gpkg", [shapely.MultiPoint([(1, 2), (3, 4)])])
+    with pytest.raises(LabelError, match="row 0 is 2 points, and a label is one"):
+        read_labels(LabelFile(path))
+
+
 def test_selection(tmp_path: Path) -> None:
     labels, _ = read_labels(LabelFile(write(tmp_path / "a.gpkg", [BOWTIE, SQUARE, HOLED])))
     assert len(between_latitudes(labels, 2, 4)) == 1

@@ -88,6 +88,7 @@ def read_labels(file: LabelFile) -> tuple[Labels, Repairs]:
     geometry = shapely.force_2d(frame.geometry.to_numpy())
     broken = ~shapely.is_valid(geometry)
     geometry = np.where(broken, shapely.make_valid(geometry, method="structure"), geometry)
+    _refuse_several_points(geometry, file.path)
     geometry = np.array([_ground(g) for g in geometry], dtype=object)
     kept = np.array([g is not None and not g.is_empty for g in geometry], dtype=bool)
     labels = _labels(file, frame, geometry).where(kept)
@@ -135,10 +136,21 @@ def _table(file: LabelFile) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(rows, geometry=points, crs="EPSG:4326")
 
 
+def _refuse_several_points(geometry: NDArray[np.object_], path: Path) -> None:
+    kinds, parts = shapely.get_type_id(geometry), shapely.get_num_geometries(geometry)
+    several = np.flatnonzero((kinds == shapely.GeometryType.MULTIPOINT) & (parts > 1))
+    if len(several):
+        row = several[0]
+        raise LabelError(f"{path}: row {row} is {parts[row]} points, and a label is one; split "
+                         "them, for example with 'Multipart to singleparts' in QGIS")  # fmt: skip
+
+
 def _ground(geometry: Any) -> Any:
     """The polygons of a geometry, or its point; None if it has neither."""
     if geometry is None or geometry.is_empty:
         return None
+    if geometry.geom_type == "MultiPoint":
+        return geometry.geoms[0]
     if geometry.geom_type in ("Point", "Polygon", "MultiPolygon"):
         return geometry
     parts = [p for p in shapely.get_parts(geometry) if p.geom_type in ("Polygon", "MultiPolygon")]
