@@ -21,8 +21,7 @@ from minetrace.publish.map import write_map
 from minetrace.publish.tables import write_plain
 
 _COLUMN_EXTENT = {column: extent for extent, column in HECTARES.items()}
-
-EVER = {"old": "old, ever mapped", "new": "new, ever mapped"}  # periods of the map
+EVER = {"old": "old-ever-mapped", "new": "new-ever-mapped"}  # periods of the map
 
 
 @dataclass(frozen=True)
@@ -97,12 +96,12 @@ def _map(
     panel = pd.concat(rows, ignore_index=True)
     west, south, east, north = panel.total_bounds
     summary = [
-        {"period": EVER[name], "sites": int(own.sum()), column: float(sites[f"ever_ha_{name}"].sum())}
+        {"period": EVER[name], "sites": int(own.sum()), column: sites[f"ever_ha_{name}"].sum()}
         for name, own in (("old", own_old), ("new", own_new))
     ]  # fmt: skip
     return write_map(
-        folder, title="Old and new release: all ground ever mapped", panel=panel, periods=spans, pictures={},
-        region=box(west - 0.01, south - 0.01, east + 0.01, north + 0.01),
+        folder, title="Old and new release: all ground ever mapped", panel=panel, periods=spans,
+        pictures={}, region=box(west - 0.01, south - 0.01, east + 0.01, north + 0.01),
         provenance={
             "shown": "all ground that each site ever covered, in either release; hectares of each "
             "period stand in periods.csv",
