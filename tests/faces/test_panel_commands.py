@@ -244,6 +244,23 @@ def test_told_increments_are_not_tallied_as_all_that_is_mined(command, tmp_path:
     assert f"{files[0]}: no column 'ISO3'" in said
 
 
+def test_a_run_says_no_mine_as_far_as_its_region_goes(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    squares(*PLACES).to_file(tmp_path / "a_2020.gpkg")
+    run = tmp_path / "p"
+    code, said = command("panel", tmp_path / "a_2020.gpkg", "--extent", "mined", "--out", run,
+                         "--table-only")  # fmt: skip
+    assert code == 0, said
+    (run / "run.json").write_text("{}")
+    squares((-60.1, -5.1), side=0.3).to_file(run / "region.geojson")
+    corners = (-60.01, -5.05), (-59.9, -5.0), (20.0, 0.0)
+    squares(*corners, side=0.08, code=["mine", "near", "far"]).to_file(tmp_path / "by.gpkg")
+    table = mt.tally(run, tmp_path / "by.gpkg", id="code").set_index("territory")
+    assert table.state[:3].to_dict() == {"mine": "sites", "near": "none found", "far": "not looked"}
+    assert table.present_ha["near"] == 0
+    assert np.isnan(table.present_ha["far"])
+    assert set(mt.tally(run)["territory"].dropna()) == {"BRA"}
+
+
 def test_by_country_only_what_a_site_touches_by_name(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     squares(*PLACES).to_file(tmp_path / "a_2020.gpkg")
     code, said = command("tally", tmp_path / "a_2020.gpkg", "--extent", "mined", "--format", "html",

@@ -21,7 +21,7 @@ from minetrace.publish.map import write_map
 from minetrace.publish.tables import write_plain
 
 _COLUMN_EXTENT = {column: extent for extent, column in HECTARES.items()}
-EVER = {"old": "old-ever-mapped", "new": "new-ever-mapped"}  # periods of the map
+EVER = {"old": "old-ever", "new": "new-ever"}  # periods of the map
 
 
 @dataclass(frozen=True)

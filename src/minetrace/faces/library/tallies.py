@@ -42,7 +42,9 @@ def tally(
         territory, once), ``outside`` (in none) and ``total``, as ``part`` says: ``sites``,
         ``present_ha``, ``new_ha``, ``lost_ha``, ``cumulative_ha``, ``ever_ha``, ``unseen_ha`` (not
         looked at, as last seen), ``looked_share``, ``overlap_ha`` that another territory holds
-        too, ``latest``.
+        too, ``latest``, and ``state``: ``sites``, or of a territory without any ``none found``,
+        ``not looked``, or ``no site given`` where nobody told what was looked at; in the last two
+        its hectares are null. ``new_ha`` is null in the first period.
 
     Raises:
         UserError: the panel or a layer cannot be used.
