@@ -138,6 +138,20 @@ def test_no_mine_is_said_only_of_ground_that_was_looked_at() -> None:
     assert "nan" not in shown
 
 
+def test_a_blind_period_of_a_mine_is_not_zero() -> None:
+    def blind(period: Period, shapes: np.ndarray) -> np.ndarray:
+        return np.full(len(shapes), float(period.label != "2019"))
+
+    units = territories(mine=(0, 0, 2, 2))
+    table = say_searched(counted(years([(0, 0, 1, 1)], []), units, blind), units, None)
+    unseen = cell(table, "mine", "2019")
+    assert unseen.state == "not looked"
+    assert unseen[["sites", "present_ha", "new_ha", "lost_ha"]].isna().all()
+    assert unseen[["unseen_ha", "cumulative_ha"]].tolist() == pytest.approx([1, 1], rel=NEAR)
+    assert np.isnan(cell(table, "total", "2019").present_ha)
+    assert "1 row with not looked" in "\n".join(lines(table))
+
+
 def test_overlapping_territories_are_marked_and_counted_once_together() -> None:
     by = territories(country=(0, 0, 9, 9), park=(0, 0, 2, 9), reserve=(1, 0, 3, 9))
     table = counted(years([(-1, 0, 4, 1)]), by)

@@ -21,6 +21,7 @@ from minetrace.panel.territories import Territories
 
 SITES, NONE_FOUND = "sites", "none found"
 NOT_LOOKED, NOT_TOLD = "not looked", "no site given"
+OF_PERIOD = ("present_ha", "new_ha", "lost_ha", "overlap_ha")
 _LEAST_M2 = 1.0  # less ground in common is the rounding of a border
 
 
@@ -55,7 +56,8 @@ def say_searched(
         The table with the column ``state``: ``sites`` if the territory (or class) has a site in
         any period, ``none found`` if it was looked at in the period, ``not looked``, or ``no site
         given`` where nobody told what was looked at; null for the sums of a period. In the last
-        two ``sites`` and all hectares are null.
+        two ``sites`` and all hectares are null; of a territory with sites in a period in which
+        nobody could look at them, as of the sums, those that are of that period.
     """
     keys = [name for name in ("territory", "class") if name in table.columns]
     unit = table["part"] == "territory"
@@ -67,11 +69,14 @@ def say_searched(
         near = _cells(table, territories, searched) & ~blind
         rest = near.map({True: NONE_FOUND, False: NOT_LOOKED})
     state = rest.where(~has, SITES).astype(object).where(unit, None)
+    unseen = (table["looked_share"] < HARDLY) & (table["sites"] == 0)
+    state = state.mask(unseen & unit, NOT_LOOKED)
     found = table.assign(state=state, sites=table["sites"].astype("Int64"))
-    silent = state.isin([NOT_LOOKED, NOT_TOLD])
+    found.loc[unseen, ["sites", *OF_PERIOD]] = np.nan
+    silent = ~has & state.isin([NOT_LOOKED, NOT_TOLD])
     found.loc[silent, ["sites", *MEASURES, "overlap_ha"]] = np.nan
     if searched is not None:
-        found.loc[state == NOT_LOOKED, "looked_share"] = 0.0
+        found.loc[silent, "looked_share"] = 0.0
     return found
 
 

@@ -56,7 +56,8 @@ def _name(row: pd.Series) -> str:
 
 
 def _line(words: str, row: pd.Series, measure: str) -> str:
-    if row["state"] in SILENT:
+    if row["state"] in SILENT and pd.isna(row["cumulative_ha"]):
         return f"{words:<{WIDE}.{WIDE}}{row['state']:>38}"
+    sites = "–" if pd.isna(row["sites"]) else f"{row['sites']:,}"
     values = f"{hectares(row[measure]):>14}{hectares(row['cumulative_ha']):>16}"
-    return f"{words:<{WIDE}.{WIDE}}{values}{row['sites']:>8,}"
+    return f"{words:<{WIDE}.{WIDE}}{values}{sites:>8}"

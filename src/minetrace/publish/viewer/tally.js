@@ -30,7 +30,7 @@
   const label = (row) => [row.name || row.id, row.class === undefined ? null : row.class || "no class"]
     .filter(Boolean).join(" · ");
   const holds = (row) => row.state[state.period] !== null; // a class may hold in some periods only
-  const silent = (row) => ["not looked", "no site given"].includes(row.state[state.period]);
+  const silent = (row) => valueOf(row) === null && ["not looked", "no site given"].includes(row.state[state.period]);
   const anyLooked = told.rows.some((row) => row.looked.some((share) => share !== null));
   const anyOverlap = told.rows.some((row) => row.overlap.some((value) => value > OVERLAP_HA));
 
