@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from minetrace.testing.world import World, make_world
+
 settings.register_profile("shared", deadline=None)  # a busy machine is no failure
 settings.load_profile("shared")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers of the suite share the cores
-
-from minetrace.testing.world import World, make_world
 
 
 @pytest.fixture(scope="session")
