@@ -155,7 +155,7 @@ def test_anybodys_polygons_become_a_panel(tmp_path: Path) -> None:
     assert panel["site_id"].nunique() == 1
     assert list(panel["event"])[:2] == ["appears", "grows"]
     assert panel["area_ha"].iloc[1] == pytest.approx(2 * panel["area_ha"].iloc[0], rel=1e-3)
-    with pytest.raises(OutlineError, match="give extent 'mined'"):
+    with pytest.raises(OutlineError, match="extent= in Python"):
         mt.build_panel({2019: small})
     with pytest.raises(OutlineError, match="CRS"):
         mt.build_panel({2019: small.set_crs(None, allow_override=True)}, extent="mined")
