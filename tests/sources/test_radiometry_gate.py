@@ -80,7 +80,8 @@ KNOWN = [
     (table.LANDSAT_C2_LEVEL_1,
      landsat("landsat-c2-l1", "red", host=PRODUCT, scale=2e-5, offset=-0.1,
              also={"view:sun_elevation": 30.0}), (4e-5, -0.2, "toa")),
-    (table.DECLARED, item("planet", made=None, scale=1e-4), (1e-4, 0.0, "boa")),
+    (table.DECLARED, item("planet", made=None, scale=1e-4), (1e-4, 0.0, None)),
+    (table.DECLARED, item("planet", made=None, scale=1e-4, level="SR"), (1e-4, 0.0, "boa")),
     (table.DECLARED, item("planet", made=None, scale=None, dtype="float32", level="L1B"),
      (1.0, 0.0, "toa")),
 ]  # fmt: skip
@@ -88,7 +89,7 @@ KNOWN = [
 
 @pytest.mark.parametrize(("row", "facts", "expected"), KNOWN)
 def test_every_known_combination(
-    row: table.Row, facts: SceneFacts, expected: tuple[float, float, str]
+    row: table.Row, facts: SceneFacts, expected: tuple[float, float, str | None]
 ) -> None:
     band = next(iter(facts.bands))
     made = decide(facts, band)

@@ -111,7 +111,7 @@ def _unlike(footprints: Mapping[Period, Footprints]) -> Iterator[str]:
 def _named(word: str) -> tuple[Period | None, Path]:
     """``2021=mines.gpkg`` is a period and a path; a path alone is one."""
     label, equals, rest = word.partition("=")
-    if not equals or Path(word).exists():
+    if not equals or Path(word).exists() or {"/", "\\"} & set(label):
         return None, Path(word)
     return as_period(label), Path(rest)
 

@@ -25,7 +25,7 @@ from minetrace.core.grid import Grid, Rect
 from minetrace.core.period import Period, ordered
 from minetrace.core.raster import NODATA, Raster
 from minetrace.core.region import project
-from minetrace.errors import MinetraceError, MissingFileError, RunError
+from minetrace.errors import MissingFileError, RunError
 from minetrace.publish.colours import Recipe, recipe_for
 from minetrace.publish.figures.frame import LONLAT, Frame
 from minetrace.publish.figures.view import Backdrop, View, cell_for
@@ -289,5 +289,5 @@ def _region(folder: RunFolder) -> BaseGeometry | None:
 
     try:
         return read_study_region(Study.read(folder.study)).geometry
-    except MinetraceError:
+    except MissingFileError:  # a run that was handed on without it
         return None

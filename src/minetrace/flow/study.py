@@ -12,7 +12,6 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BeforeValidator,
     Field,
@@ -21,8 +20,8 @@ from pydantic import (
 )
 
 from minetrace.core.period import Period, ordered
-from minetrace.errors import MissingFileError, PeriodError, StudyError
-from minetrace.flow.complaints import complaint
+from minetrace.errors import PeriodError, StudyError
+from minetrace.flow.settings import as_yaml, complaint, read_settings
 from minetrace.flow.study_chips import ChipStudy, LabelStudy
 from minetrace.flow.study_sources import SOURCES, AnySource, Closed, FilePath
 from minetrace.flow.study_time import DecodeStudy, RulesStudy
@@ -218,14 +217,7 @@ class Study(Closed):
             StudyError: it is not a study.
         """
         path = Path(path)
-        if not path.is_file():
-            raise MissingFileError(f"{path}: no such study file; 'minetrace init {path}' makes one")
-        try:
-            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise StudyError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
-        if not isinstance(settings, Mapping):
-            raise StudyError(f"{path}: is empty; 'minetrace init' shows what a study holds")
+        settings = read_settings(path, remedy=f"'minetrace init {path}' makes one")
         return cls.of(settings, origin=str(path), base=path.resolve().parent)
 
     @classmethod
@@ -257,5 +249,4 @@ class Study(Closed):
 
     def dump(self) -> str:
         """The study as YAML, as resolved."""
-        settings = self.model_dump(mode="json", exclude_none=True)
-        return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+        return as_yaml(self)

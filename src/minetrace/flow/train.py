@@ -5,8 +5,8 @@ The audit comes first: a split that leaks is not trained on unless the study say
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -188,7 +188,7 @@ def _member(
                           dict(study.loss), asdict(distortion), picked])  # fmt: skip
     draw = Drawer(parts["train"], how.window, how.batch, how.balance, how.seed, picked)
     task = Task(how, loss, distortion, draw, parts["val"] if len(parts["val"]) else None, recipe)
-    make: Callable[[], nn.Module] = lambda: build(network, len(seen.bands), logits, how.window)  # noqa: E731
+    make = partial(build, network, len(seen.bands), logits, how.window)
     watch.begin(f"member {number + 1}" if several else study.name, how.steps)
     folder = out / f"member{number}" if several else out
     try:

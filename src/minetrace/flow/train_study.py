@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from minetrace.errors import MissingFileError, StudyError
-from minetrace.flow.complaints import complaint
+from minetrace.errors import StudyError
+from minetrace.flow.settings import as_yaml, complaint, read_settings
 from minetrace.flow.study_chips import SetStudy
 from minetrace.flow.study_sources import Closed
 from minetrace.models.architectures import Network
@@ -161,17 +160,9 @@ class TrainStudy(Closed):
             StudyError: it is none.
         """
         path = Path(path)
-        if not path.is_file():
-            raise MissingFileError(f"{path}: no such study file; see docs/how-to/train.md")
-        try:
-            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise StudyError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
-        if not isinstance(settings, Mapping):
-            raise StudyError(f"{path}: is empty; it holds at least name and data")
+        settings = read_settings(path, remedy="docs/how-to/train.md shows one")
         return cls.of(settings, origin=str(path), base=path.resolve().parent)
 
     def dump(self) -> str:
         """The study as YAML, as resolved."""
-        settings = self.model_dump(mode="json", exclude_none=True)
-        return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+        return as_yaml(self)

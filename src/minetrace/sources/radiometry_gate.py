@@ -86,7 +86,7 @@ class Calibration:
     """What counts mean: reflectance, or kelvin for a thermal band, is count * scale + offset.
 
     Attributes:
-        level: ``toa``, ``boa``, or ``kelvin`` for a thermal band.
+        level: ``toa``, ``boa``, or ``kelvin`` for a thermal band; None if nobody says it.
         nodata: the count that means that nothing was seen, if the product fixes one.
         source: name of the row of the table that decided.
         saturated: the count that means that the sensor was blinded, if the product has one.
@@ -94,7 +94,7 @@ class Calibration:
 
     scale: float
     offset: float
-    level: Level
+    level: Level | None
     nodata: float | None
     source: str
     saturated: float | None = None
@@ -371,7 +371,7 @@ def _refuse_other(
 
 def _declared(facts: SceneFacts, here: BandFacts, band: str) -> Calibration:
     """A product that the table does not know: only what the catalog says in so many words."""
-    level: Level = "kelvin" if is_thermal(band) else _level_of_other(facts)
+    level: Level | None = "kelvin" if is_thermal(band) else said_level(facts)
     if here.scale is not None:
         return Calibration(here.scale, here.offset or 0.0, level, None, table.DECLARED.name)
     if is_float(here):
@@ -382,9 +382,12 @@ def _declared(facts: SceneFacts, here: BandFacts, band: str) -> Calibration:
     )
 
 
-def _level_of_other(facts: SceneFacts) -> Level:
+def said_level(facts: SceneFacts) -> Literal["toa", "boa"] | None:
+    """What the catalog's own words say of the level; None if they say nothing."""
     words = f"{facts.level or ''} {facts.properties.get('processing:level', '')}".upper()
-    return "toa" if re.search(r"L1|TOA", words) else "boa"
+    if re.search(r"L1|LEVEL-1|TOA", words):
+        return "toa"
+    return "boa" if re.search(r"L2|LEVEL-2|BOA|SR", words) else None
 
 
 def is_float(here: BandFacts) -> bool:

@@ -108,7 +108,7 @@ class StacSource:
     def level(self) -> ShotLevel | None:
         """``toa`` or ``boa``, if it is the same for all scenes."""
         rules = (rule for bands in self._rules.values() for rule in bands.values())
-        levels: set[ShotLevel] = {rule.level for rule in rules if rule.level != "kelvin"}
+        levels: set[ShotLevel | None] = {r.level for r in rules if r.level != "kelvin"}
         return levels.pop() if len(levels) == 1 else None
 
     @property

@@ -10,7 +10,7 @@ from minetrace.sources.bands import BandSpec
 from minetrace.sources.inspection import GROW_M
 from minetrace.sources.masks import MaskOptions
 from minetrace.sources.radiometry import is_thermal
-from minetrace.sources.radiometry_gate import Calibration, decide
+from minetrace.sources.radiometry_gate import Calibration, decide, said_level
 from minetrace.sources.stac_items import Item
 from minetrace.sources.stac_options import StacOptions
 
@@ -73,12 +73,13 @@ def calibration(item: Item, band: str, options: StacOptions) -> Calibration:
     spec, thermal = options.bands.get(band, BandSpec()), is_thermal(band)
     scale = options.scale if spec.scale is None and not thermal else spec.scale
     offset = options.offset if spec.offset is None and not thermal else spec.offset
+    facts = item.facts(options.host or urlsplit(options.url).netloc)
     if scale is None and offset is None:
-        return decide(item.facts(options.host or urlsplit(options.url).netloc), band)
+        return decide(facts, band)
     if scale is None or offset is None:
         raise RadiometryError(
             f"{item.id}: sources.scale and sources.offset are given one without the other; "
             "give both, or none to go by the catalog's metadata"
         )
-    return Calibration(scale, offset, "kelvin" if thermal else "boa", item.bands[band].nodata,
-                       "the study")  # fmt: skip
+    level = "kelvin" if thermal else said_level(facts)
+    return Calibration(scale, offset, level, item.bands[band].nodata, "the study")

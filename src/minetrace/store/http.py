@@ -12,6 +12,7 @@ import hashlib
 import logging
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -268,10 +269,8 @@ def _pool(proxy: str | None) -> urllib3.PoolManager:
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     said = headers.get("retry-after", "")
-    try:
+    if re.fullmatch(r"\d+(\.\d+)?", said):
         return float(said)
-    except ValueError:
-        pass
     try:
         return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
     except (TypeError, ValueError):

@@ -1,17 +1,48 @@
-"""The first complaint about a file of settings, as one sentence with a remedy."""
+"""Files of settings: reading them, writing them, and the first complaint about one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from minetrace.core.bands import nearest
+from minetrace.errors import MissingFileError, StudyError
 from minetrace.store.http import redacted
 
 Kinds = Mapping[str, Mapping[str, type[BaseModel]]]
 """By key: what each of its entries may be, by the word that pydantic puts into its place."""
+
+
+def read_settings(path: Path, *, remedy: str) -> Mapping[str, Any]:
+    """What a YAML file says.
+
+    Args:
+        path: of the file.
+        remedy: what to do where it is not there or empty.
+
+    Raises:
+        MissingFileError: it is not there.
+        StudyError: it is no YAML, or empty.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"{path}: no such study file; {remedy}")
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(settings, Mapping):
+        raise StudyError(f"{path}: is empty; {remedy}")
+    return settings
+
+
+def as_yaml(settings: BaseModel) -> str:
+    """Settings as YAML, as resolved."""
+    said = settings.model_dump(mode="json", exclude_none=True)
+    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
 
 
 def complaint(error: ValidationError, root: type[BaseModel], kinds: Kinds | None = None) -> str:
