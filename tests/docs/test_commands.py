@@ -28,6 +28,7 @@ PAGES = (*FIRST, *sorted(page for page in DOCS.rglob("*.md") if page not in FIRS
 NOT_RUN = {
     "how-to/figures.md": "run with the tests of figures",
     "how-to/imagery-from-stac.md": "needs a network",
+    "how-to/published-checkpoints.md": "needs a published checkpoint",
     "how-to/published-models.md": "needs a published Keras file",
     "how-to/train.md": "run with the tests of training",
     "shipped-model.md": "tells how the model was trained",

@@ -8,6 +8,8 @@ import typer
 
 from minetrace.faces.cli.card import card_facts, facts
 
+PYTORCH = (".pth", ".pt", ".ckpt")
+
 app = typer.Typer(
     help="List, show, check, import and export models.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -38,7 +40,7 @@ def list_models(as_json: bool = typer.Option(False, "--json", help="Print as JSO
         ("for", "bare ground and turbid water from whatever bands there are: a first look"),
         ("not for", "evidence; it knows no mine from a ploughed field or a sandbank"),
     ])  # fmt: skip
-    typer.echo("Published Keras models come in with: minetrace models import FILE.h5")
+    typer.echo("Published models come in with: minetrace models import FILE.h5 (or FILE.pth)")
 
 
 @app.command("show")
@@ -93,31 +95,49 @@ def check(model: str = typer.Argument(..., help="A name, or a model folder or zi
 
 @app.command("import")
 def import_model(
-    file: Path = typer.Argument(..., help="A Keras .h5 file."),
+    file: Path = typer.Argument(..., help="A Keras .h5 file, or a PyTorch .pth checkpoint."),
     out: Path | None = typer.Option(None, help="The model folder to write.  [default: the name]"),
     bands: str | None = typer.Option(None, help="In input order, such as B04,B03,B02."),
-    scaling: str | None = typer.Option(None, help="dn3000, standard, clipped or reflectance."),
+    scaling: str | None = typer.Option(
+        None, help="Of Keras files: dn3000, standard, clipped or reflectance."
+    ),
+    mean: str | None = typer.Option(None, help="Of PyTorch files: per band, in the values fed."),
+    std: str | None = typer.Option(None, help="Of PyTorch files: deviations per band."),
+    values: float | None = typer.Option(
+        None, help="Of PyTorch files: how many such values a reflectance of 1 is, such as 10000."
+    ),
+    clip: str | None = typer.Option(None, help="Of PyTorch files: reflectance cut to, as 0,0.3."),
+    classes: str | None = typer.Option(None, help="Names of all but the first of several classes."),
+    resolution: float | None = typer.Option(None, help="Of PyTorch files: metres a pixel."),
     window: int | None = typer.Option(None, help="Side in pixels; checked against the file."),
-    stride: int | None = typer.Option(None, help="Pixels between windows; divides the window."),
+    stride: int | None = typer.Option(None, help="Pixels between windows; divides a patch window."),
     threshold: float | None = typer.Option(None, help="A detection from this probability on."),
+    licence: str = typer.Option("", help="Of the weights of a PyTorch file, for the card."),
     config: Path | None = typer.Option(
         None, help="The publisher's text for the card.  [default: NAME_config*.txt beside it]"
     ),
     force: bool = typer.Option(False, "--force", help="Replace a model that is there."),
 ) -> None:
-    """Turn a Keras model into one that minetrace runs; TensorFlow is not needed.
+    """Turn a published model into one that minetrace runs, without the framework it came from.
 
-    Bands, scaling and stride of the published Amazon Mining Watch files are known by name; options
-    go over that. Nothing in the file is executed.
+    Keras: bands, scaling and stride of the published Amazon Mining Watch files are known by name;
+    options go over that. PyTorch: MMSegmentation's SegFormer and mining-net's U-Net, read as
+    weights alone. Nothing in the file is executed.
 
     Example:  minetrace models import 48px_v3.7_2024-01-10.h5 --out amw-v3.7
     """
     from minetrace.models.keras import Overrides, import_keras
+    from minetrace.models.pytorch import Said, import_pytorch
     from minetrace.predict.model_file import write_model
 
-    names = None if bands is None else tuple(word.strip() for word in bands.split(","))
-    says = Overrides(names, scaling, stride, window, threshold)
-    imported = import_keras(file, config=config, says=says)
+    if file.suffix in PYTORCH:
+        imported = import_pytorch(file, says=Said(
+            _words(bands), _words(classes), _numbers("mean", mean), _numbers("std", std), values,
+            _pair(clip), window, stride, threshold, resolution, licence,
+        ))  # fmt: skip
+    else:
+        says = Overrides(_words(bands), scaling, stride, window, threshold)
+        imported = import_keras(file, config=config, says=says)
     folder = _free(out or Path(imported.card.name), force)
     card = write_model(folder, imported.onnx, imported.card)
     typer.echo(f"{folder} written")
@@ -144,6 +164,28 @@ def export_model(
     zip_model(place, target)
     typer.echo(f"{target} written: {card.name}, licence {card.licence or 'not said'}")
     typer.echo(f"Use it: minetrace run --model {target}")
+
+
+def _words(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(word.strip() for word in text.split(","))
+
+
+def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    from minetrace.errors import ModelError
+
+    try:
+        return None if text is None else tuple(float(word) for word in text.split(","))
+    except ValueError as error:
+        raise ModelError(f"--{option} {text}: give numbers with commas between them") from error
+
+
+def _pair(text: str | None) -> tuple[float, float] | None:
+    from minetrace.errors import ModelError
+
+    found = _numbers("clip", text)
+    if found is not None and (len(found) != 2 or found[0] >= found[1]):
+        raise ModelError(f"--clip {text}: give the lower and the upper bound, such as 0,0.3")
+    return None if found is None else (found[0], found[1])
 
 
 def _free(folder: Path, force: bool) -> Path:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from minetrace.core.bands import common_name, nearest
 from minetrace.core.model import ModelCard, Scaling
 from minetrace.errors import ModelError
 from minetrace.models.keras.head import Head
@@ -20,6 +19,7 @@ from minetrace.models.keras.published import (
     family_of,
     scaling_called,
 )
+from minetrace.models.naming import band_called, slug
 
 RESOLUTION_M = 10.0
 THRESHOLD = 0.5
@@ -69,7 +69,7 @@ def image_card(
             "pixels as it takes in, or one answer for the window"
         )
     return ModelCard(
-        name=_slug(name), bands=bands, window=window,
+        name=slug(name), bands=bands, window=window,
         stride=_stride(name, window, known, pixels, says),
         output="pixels" if pixels else "patch", extent="mined" if pixels else "footprint",
         scaling=_scaling(name, bands, known, says), fill=(FILL,) * len(bands),
@@ -87,7 +87,7 @@ def array_card(
     what = EMBEDDINGS.get(shape[0], "vectors") if vector else "arrays"
     known = vector and shape[0] in EMBEDDINGS and "SSL4EO" in name
     return ModelCard(
-        name=_slug(name), bands=("embedding" if vector else "array",), window=1, stride=1,
+        name=slug(name), bands=("embedding" if vector else "array",), window=1, stride=1,
         output="patch", extent="footprint", input_shape=tuple(shape), fill=(0.0,),
         threshold=_threshold(notes, says), licence=LICENCE if known else "",
         description=f"A probe on {what} of shape {tuple(shape)}; it takes no image and cannot be "
@@ -115,25 +115,12 @@ def _bands(
                 "--bands, in its order, and --scaling"
             )
         return known.bands
-    bands = tuple(_band(word) for word in says.bands)
+    bands = tuple(band_called(word) for word in says.bands)
     if len(bands) != shape[2] or len(set(bands)) != len(bands):
         raise ModelError(
             f"{name}: takes {shape[2]} bands, --bands names {len(set(bands))}: {', '.join(bands)}"
         )
     return bands
-
-
-def _band(word: str) -> str:
-    name = common_name(word if len(word) != 2 else word.upper().replace("B", "B0"))
-    if name is None:
-        from minetrace.core.bands import COMMON_NAMES
-
-        hint = nearest(word.lower(), COMMON_NAMES)
-        raise ModelError(
-            f"--bands: no band is called {word!r}"
-            + (f"; is it {hint}?" if hint else "; give names such as red or B04")
-        )
-    return name
 
 
 def _scaling(
@@ -197,7 +184,3 @@ def _metrics(notes: Notes | None) -> dict[str, Any]:
         return {}
     figures = {f"publisher_{split}": dict(values) for split, values in notes.mine.items()}
     return {**figures, "publisher_config": notes.text}
-
-
-def _slug(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name).strip("._-") or "model"
