@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +15,29 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
-from fake_run import BLIND, NASTY, YEARS, decoded, write_fake
+import shapely
+from fake_run import (
+    BLIND,
+    EAST,
+    NASTY,
+    NORTH,
+    SOUTH,
+    WEST,
+    YEARS,
+    decoded,
+    fake_panel,
+    hectares,
+    write_fake,
+)
 
+from minetrace.panel.ledger import Ledger
+from minetrace.panel.searched import say_searched
+from minetrace.panel.tally import tally
+from minetrace.panel.territories import Territories
 from minetrace.publish.geopackage import write_geopackage
+from minetrace.publish.tallies import write_tallies
 
 
 class Visit:
@@ -388,7 +409,8 @@ def test_a_link_leads_back_to_the_same_view_on_a_phone_from_a_static_host(
         link = f"{home}#period=2021&site={site}&at=12.50/-12.81000/-70.00000"
         with Visit(browser, link, viewport={"width": 390, "height": 800}) as visit:
             assert visit.state() == {
-                "period": "2021", "before": None, "split": 0.5, "site": site, "playing": False
+                "period": "2021", "before": None, "split": 0.5, "site": site, "territory": None,
+                "playing": False,
             }  # fmt: skip
             zoom = visit.page.evaluate("minetrace.map.getZoom()")
             assert zoom == pytest.approx(12.5)
@@ -398,3 +420,95 @@ def test_a_link_leads_back_to_the_same_view_on_a_phone_from_a_static_host(
                 url for url in visit.requests if url.startswith(home)
             }
             assert visit.trouble == []
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A map with a tally beside it; one site of the blind year is inferred."""
+    folder = tmp_path_factory.mktemp("counted")
+    panel = fake_panel(8, seed=4)
+    drawn = panel[panel.period == "2021"].set_index("site_id").geometry["2020-002"]
+    blind = panel.index[(panel.period == str(BLIND)) & (panel.site_id == "2020-002")]
+    panel.loc[blind, ["geometry", "area_ha", "event"]] = [drawn, hectares(drawn), "stays"]
+    write_fake(folder / "map", panel, side=64, title="Counted")
+    half = (WEST + EAST) / 2
+    shapes = [shapely.box(WEST, SOUTH, half, NORTH), shapely.box(half, SOUTH, EAST, NORTH)]
+    by = gpd.GeoDataFrame({"code": ["W", NASTY]}, geometry=shapes, crs="EPSG:4326")
+    territories = Territories.of(by, id="code")
+    table = say_searched(tally(Ledger.of(panel), territories), territories, None)
+    write_tallies(folder, table, territories, formats=["csv", "html"], title="Mining by half")
+    return folder
+
+
+@pytest.mark.browser
+def test_a_table_of_territories_sorts_and_leads_to_each(counted: Path, browser: Any) -> None:
+    table = pd.read_csv(counted / "tallies.csv").query("part == 'territory'")
+    with Visit(browser, (counted / "map/index.html").as_uri(), reduced_motion="reduce") as visit:
+        page = visit.page
+        names = page.locator("#territories tbody th")
+        for year in (2024, 2019):
+            page.evaluate("label => minetrace.setPeriod(label)", str(year))
+            here = table[table.period == year].sort_values("present_ha", ascending=False)
+            assert names.all_inner_texts() == here.territory.tolist()
+            shown = page.locator("#territories tbody [data-hectares]").all()
+            told = [float(cell.get_attribute("data-hectares")) for cell in shown]
+            assert told == pytest.approx(here.present_ha.tolist(), abs=1e-3)
+        page.locator("[data-sort=name]").click()
+        assert names.all_inner_texts() == [NASTY, "W"]
+        page.locator("[data-sort=name]").press("Enter")
+        assert names.all_inner_texts() == ["W", NASTY]
+        assert page.evaluate("document.activeElement.dataset.sort") == "name"
+        page.locator("#measure").select_option("cumulative_ha")
+        assert page.locator("#territories tr.total th").inner_text() == "All"
+        page.locator("[data-territory=W]").click()
+        page.evaluate("minetrace.settled()")
+        assert visit.state()["territory"] == "W"
+        assert "territory=W" in page.url
+        west, east = page.evaluate(
+            "(() => { const b = minetrace.map.getBounds(); return [b.getWest(), b.getEast()] })()"
+        )
+        assert west < WEST
+        assert (WEST + EAST) / 2 < east < EAST
+        drawn = page.evaluate(
+            "minetrace.map.queryRenderedFeatures({layers: ['territory-chosen']})"
+            ".map(one => one.properties.unit)"
+        )
+        assert set(drawn) == {"W"}
+        link = page.url
+        page.goto("about:blank")
+        page.goto(link)
+        page.evaluate("minetrace.ready")
+        assert visit.state()["territory"] == "W"
+        page.locator("[data-territory=W]").click()
+        assert visit.state()["territory"] is None
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert visit.trouble == []
+        axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe")
+        assert axe.Axe().run(page).response["violations"] == []
+
+
+@pytest.mark.browser
+def test_an_inferred_outline_says_so(counted: Path, browser: Any) -> None:
+    link = (counted / "map/index.html").as_uri() + f"#period={BLIND}&site=2020-002"
+    with Visit(browser, link, reduced_motion="reduce") as visit:
+        page = visit.page
+        page.locator("#site .year").first.wait_for()
+        assert "inferred from other periods" in page.inner_text(f".year[data-period='{BLIND}']")
+        assert "inferred" not in page.inner_text(".year[data-period='2021']")
+        page.evaluate("minetrace.settled()")
+        drawn = "minetrace.map.queryRenderedFeatures({layers: ['%s@3']}).length"
+        page.evaluate("minetrace.select('2020-002')")
+        page.evaluate("minetrace.settled()")
+        assert page.evaluate(drawn % "inferred") > 0
+        assert "dashed ones inferred" in page.inner_text("#notice")
+        assert "not looked, inferred" in page.inner_text("#legend")
+        assert visit.trouble == []
+
+
+def test_a_map_of_something_else_forgets_the_tally(counted: Path, tmp_path: Path) -> None:
+    shutil.copytree(counted, tmp_path / "run")
+    told = tmp_path / "run/map/tallies.js"
+    assert NASTY in json.loads(told.read_text().split("=", 1)[1].rstrip(";\n"))["boxes"]
+    write_fake(tmp_path / "run/map", fake_panel(3), side=64, title="Another")
+    assert told.read_text() == "window.minetraceTallies=null;\n"

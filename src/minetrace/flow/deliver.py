@@ -41,6 +41,7 @@ def deliver(job: Job, panel: gpd.GeoDataFrame, summary: Summary) -> None:
         run.map, title=title, panel=panel, periods=job.periods, pictures=_pictures(job),
         region=job.region.geometry, provenance=_provenance(job, sources), summary=summary.rows(),
         downloads=[run.root / name for name in DOWNLOADS],
+        min_looked_share=study.panel.min_looked_share,
     )  # fmt: skip
 
 

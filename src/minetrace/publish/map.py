@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import shapely
 from shapely.geometry import box, mapping
 from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.period import Period
 from minetrace.errors import PeriodError
+from minetrace.publish.map_tally import TALLIES, put_nothing_counted
 from minetrace.publish.palette import palette
 from minetrace.publish.parts import CHUNK_BYTES, keep_only, put, put_chunks, put_part
 from minetrace.publish.picture import (
@@ -38,6 +38,7 @@ from minetrace.publish.picture import (
 from minetrace.publish.site_table import (
     DEGREE_DIGITS,
     HECTARES,
+    INFERRED,
     UNSEEN,
     SiteTable,
     events_of,
@@ -66,8 +67,8 @@ WORLD = box(-180, -85, 180, 85)
 TILES, PICTURES, SHELVES = "panel.pmtiles", "pictures", "sites"
 COPIED = (
     "theme.js", "viewer.css", "format.js", "parts.js", "sites.js", "tiles.js", "chart.js",
-    "layers.js", "pane.js", "swipe.js", "mapview.js", "search.js", "files.js", "panel.js",
-    "viewer.js", "vendor/maplibre-gl.js", "vendor/maplibre-gl.css",
+    "layers.js", "pane.js", "swipe.js", "mapview.js", "search.js", "files.js", "territories.js",
+    "panel.js", "viewer.js", "vendor/maplibre-gl.js", "vendor/maplibre-gl.css",
     "vendor/maplibre-gl-LICENSE.txt", "vendor/pmtiles.js", "vendor/pmtiles-LICENSE.txt",
     "vendor/README.md",
 )  # fmt: skip
@@ -85,6 +86,7 @@ def write_map(
     summary: Iterable[Mapping[str, Any]],
     downloads: Iterable[Path] = (),
     given: str | None = None,
+    min_looked_share: float = 0.5,
     embed_vertices: int = EMBED_VERTICES,
 ) -> Path:
     """Write the map of a run into a folder; written again, it replaces what it wrote before.
@@ -103,6 +105,7 @@ def write_map(
         downloads: files to link to, where they lie; those that are not there are left out.
         given: whose outlines they are, such as ``as given in mines.gpkg``; default: they were
             mapped from satellite images.
+        min_looked_share: an outline of which less was looked at is marked as inferred.
         embed_vertices: outlines with more vertices than this are cut into tiles.
 
     Returns:
@@ -115,7 +118,7 @@ def write_map(
         NoPermissionError: the folder may not be written.
     """
     labels = [period.label for period in periods]
-    sites = SiteTable.of(panel, labels)
+    sites = SiteTable.of(panel, labels, min_looked_share=min_looked_share)
     told = _periods(periods, summary, sites)
     tiled = int(shapely.get_num_coordinates(sites.shapes).sum()) > embed_vertices
     data = {
@@ -138,11 +141,19 @@ def write_map(
     for name in COPIED:
         put(folder / name, viewer.joinpath(name).read_bytes())
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    put(folder / "data.js", f"window.minetraceData={text};\n".encode("ascii"))
+    _put_data(folder, f"window.minetraceData={text};\n".encode("ascii"))
     page = viewer.joinpath("index.html").read_text(encoding="utf-8")
     index = folder / "index.html"
     put(index, page.replace("{{title}}", html.escape(title)).encode())
     return index
+
+
+def _put_data(folder: Path, content: bytes) -> None:
+    """What the page is told; a tally of something else is taken out."""
+    path = folder / "data.js"
+    if not path.is_file() or path.read_bytes() != content or not (folder / TALLIES).is_file():
+        put_nothing_counted(folder)
+    put(path, content)
 
 
 def frame(region: BaseGeometry) -> tuple[float, float, float, float]:
@@ -190,6 +201,7 @@ def _periods(
                 "begun": begun,
                 "begunCount": begun_count,
                 "hatched": bool((sites.state[:, i] == UNSEEN).any()),
+                "inferred": bool((sites.state[:, i] == INFERRED).any()),
             }
         )
     return shown
@@ -225,7 +237,7 @@ def _embedded(folder: Path, sites: SiteTable) -> dict[str, Any]:
             "until": sites.until().round(2).tolist(),
             "drawn": [
                 [[int(s), int(sites.drawn[s, at]), int(sites.state[s, at])]
-                 for s in np.flatnonzero(sites.state[:, at] <= UNSEEN)]
+                 for s in sites.there(at)]
                 for at in range(len(sites.labels))
             ],
         },

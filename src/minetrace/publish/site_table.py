@@ -25,6 +25,9 @@ HECTARES = {"mined": "area_ha", "footprint": "footprint_ha"}
 KINDS = ("mined", "footprint")
 LEADERS = 60
 SEEN, UNSEEN, GONE = 0, 1, 2  # outlined; not looked at; looked at and nothing there
+INFERRED = 3  # outlined, though too little of the site was looked at: other periods say so
+OUTLINED = (SEEN, INFERRED)
+NOBODY_LOOKED = (UNSEEN, INFERRED)
 DEGREE_DIGITS = 6  # about 0.1 m
 SMALL_PX = 6  # a narrower outline is shown as a dot as well
 _TILE_PX = 512
@@ -40,7 +43,7 @@ class SiteTable:
         first, last: (sites,) the places of the periods in which a site was first and last seen.
         hectares: (sites, periods), NaN where not looked at or without a row.
         kind: (sites, periods), the place in ``KINDS``.
-        state: (sites, periods) ``SEEN``, ``UNSEEN`` or ``GONE``.
+        state: (sites, periods) ``SEEN``, ``UNSEEN``, ``GONE`` or ``INFERRED``.
         drawn: (sites, periods) the outline that stands for the site: its own, or else the nearest
             one before, or else after; a place in ``shapes``.
         shapes: outlines, EPSG:4326.
@@ -61,8 +64,16 @@ class SiteTable:
     panel: pd.DataFrame
 
     @classmethod
-    def of(cls, panel: gpd.GeoDataFrame, labels: Sequence[str]) -> SiteTable:
+    def of(
+        cls, panel: gpd.GeoDataFrame, labels: Sequence[str], *, min_looked_share: float = 0.5
+    ) -> SiteTable:
         """Lay out a panel; sites without any outline are left out.
+
+        Args:
+            panel: EPSG:4326.
+            labels: of the periods, in time order.
+            min_looked_share: an outline of which less was looked at is inferred; where nobody
+                told what was looked at, none is.
 
         Raises:
             OutlineError: a column is missing, or it is not in EPSG:4326.
@@ -83,7 +94,9 @@ class SiteTable:
         hectares = _hectares(panel)[rows]
         looked = np.isfinite(hectares)
         outlined = own >= 0
-        state = np.where(outlined, SEEN, np.where(looked, GONE, UNSEEN)).astype(np.int8)
+        blind = _blind(panel, min_looked_share)[rows]
+        drawn = np.where(blind, INFERRED, SEEN)
+        state = np.where(outlined, drawn, np.where(looked, GONE, UNSEEN)).astype(np.int8)
         seen_first = np.argmax(outlined, axis=1)
         seen_last = outlined.shape[1] - 1 - np.argmax(outlined[:, ::-1], axis=1)
         row = rows.max(axis=1, initial=-1)
@@ -103,12 +116,16 @@ class SiteTable:
         """(sites, 4): west, south, east, north of all outlines of a site."""
         edges = shapely.bounds(self.shapes)
         owner = np.empty(len(self.shapes), dtype=np.int64)
-        site, period = np.nonzero(self.state == SEEN)
+        site, period = np.nonzero(np.isin(self.state, OUTLINED))
         owner[self.drawn[site, period]] = site
         boxes = np.tile([180.0, 90.0, -180.0, -90.0], (len(self), 1))
         np.minimum.at(boxes[:, :2], owner, edges[:, :2])
         np.maximum.at(boxes[:, 2:], owner, edges[:, 2:])
         return boxes
+
+    def there(self, at: int) -> NDArray[np.intp]:
+        """Numbers of the sites for which something is drawn in a period."""
+        return np.flatnonzero(self.state[:, at] != GONE)
 
     def until(self) -> NDArray[np.float64]:
         """(outlines,): below this zoom an outline is too small to see, and a dot stands for it."""
@@ -247,6 +264,15 @@ def _hectares(panel: pd.DataFrame) -> NDArray[np.float64]:
     if "event" in panel.columns:
         values[:-1][(panel["event"] == "not_looked").to_numpy(dtype=bool)] = np.nan
     return values
+
+
+def _blind(panel: pd.DataFrame, min_looked_share: float) -> NDArray[np.bool_]:
+    """Whether too little of a row's site was looked at, and False in one more row at the end."""
+    blind = np.zeros(len(panel) + 1, dtype=bool)
+    if "looked_share" in panel.columns:
+        share = panel["looked_share"].to_numpy(dtype=np.float64, na_value=np.nan)
+        blind[:-1] = share < min_looked_share
+    return blind
 
 
 def _nearest(own: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from minetrace.core.region import project
 from minetrace.publish.geopackage import one_date
+from minetrace.publish.map_tally import put_tally
 from minetrace.publish.site_table import number_or_none
 from minetrace.publish.tables import write_plain
 from minetrace.publish.tally_page import tally_page
@@ -46,6 +47,8 @@ def write_tallies(
 ) -> list[Path]:
     """Write a tally into ``tallies.csv``, ``.parquet``, ``.gpkg``, ``.json`` and ``.html``.
 
+    With the last, a map that lies in the folder shows the territories as well.
+
     Args:
         folder: is made if it is not there.
         table: what ``minetrace.panel.tally`` counted.
@@ -58,6 +61,8 @@ def write_tallies(
     """
     said = table.assign(interval=INTERVAL)
     frames = _frames(ground) if (folder / "map" / "index.html").is_file() else None
+    if frames is not None and "html" in formats:
+        put_tally(folder / "map", table, title, ground, frames)
     writers: dict[str, Callable[[Path], None]] = {
         "csv": lambda path: write_plain(path, said),
         "parquet": lambda path: write_whole(

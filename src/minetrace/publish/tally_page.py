@@ -46,7 +46,7 @@ def tally_page(
         viewer.joinpath(name).read_text(encoding="utf-8")
         for name in ("theme.js", "tally.js", "tally.html", "tally.css")
     )
-    told = {**_told(table, title), "views": _views(frames or {})}
+    told = {**told_of(table, title), "views": _views(frames or {})}
     text = json.dumps(told, separators=(",", ":"), allow_nan=False)
     scripts = [f"window.minetraceTally={text.replace('<', chr(92) + 'u003c')};", theme, logic]
     allowed = " ".join(_hash(script) for script in scripts)
@@ -68,7 +68,8 @@ def _hash(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _told(table: pd.DataFrame, title: str) -> dict[str, Any]:
+def told_of(table: pd.DataFrame, title: str) -> dict[str, Any]:
+    """A tally as pages want it: a row for each territory and class, with a list per measure."""
     labels = list(dict.fromkeys(table["period"]))
     known = {name: words for name, words in MEASURES.items() if table[name].notna().any()}
     units, parts = table[table["part"] == "territory"], table[table["part"] != "territory"]

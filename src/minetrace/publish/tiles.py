@@ -24,10 +24,10 @@ import shapely
 from numpy.typing import NDArray
 
 from minetrace.publish.pmtiles import Archive, Place, tile_id
-from minetrace.publish.site_table import SEEN, SMALL_PX, UNSEEN, SiteTable
+from minetrace.publish.site_table import NOBODY_LOOKED, SEEN, SMALL_PX, SiteTable
 from minetrace.store.files import write_whole
 
-RECIPE = 1
+RECIPE = 2
 FIRST_ZOOM, OUTLINE_ZOOM, LAST_ZOOM = 0, 6, 11
 EXTENT = 8192  # steps across a tile: 2.4 m at the last zoom on the equator; MapLibre keeps no more
 _PX = EXTENT // 512
@@ -44,7 +44,7 @@ def write_tiles(path: Path, sites: SiteTable) -> None:
     """Write the archive: a layer ``outlines-LABEL`` for each period, and a layer ``dots``.
 
     Features carry the site's number, the place of its first period, and for outlines ``state``
-    (``SEEN`` or ``UNSEEN``) and ``until``. Dots carry what ``dot_marks`` says.
+    (see ``SiteTable``) and ``until``. Dots carry what ``dot_marks`` says.
     """
 
     def write(part: Path) -> None:
@@ -85,8 +85,8 @@ def dot_marks(sites: SiteTable) -> dict[str, list[str]]:
     from which zoom on, so that the largest site of a neighbourhood comes first.
     """
     return {
-        "seen": _marks(sites, SEEN),
-        "unseen": _marks(sites, UNSEEN),
+        "seen": _marks(sites, (SEEN,)),
+        "unseen": _marks(sites, NOBODY_LOOKED),
         "since": _texts(np.minimum(thinned(sites), len(_MARKS) - 1)),
     }
 
@@ -97,7 +97,7 @@ def thinned(sites: SiteTable) -> NDArray[np.int64]:
     x, y = _mercator((west + east) / 2, (south + north) / 2)
     since = np.full(sites.state.shape, LAST_ZOOM, dtype=np.int64)
     for at in range(sites.state.shape[1]):
-        there = np.flatnonzero(sites.state[:, at] <= UNSEEN)
+        there = sites.there(at)
         ranked = there[np.lexsort((-sites.size()[there, at], sites.state[there, at]))]
         for zoom in range(LAST_ZOOM - 1, FIRST_ZOOM - 1, -1):
             cells = (512 << zoom) // _APART_PX
@@ -107,9 +107,9 @@ def thinned(sites: SiteTable) -> NDArray[np.int64]:
     return since
 
 
-def _marks(sites: SiteTable, state: int) -> list[str]:
+def _marks(sites: SiteTable, states: tuple[int, ...]) -> list[str]:
     zooms = np.ceil(np.clip(sites.until()[sites.drawn], 0, len(_MARKS) - 1)).astype(np.int64)
-    return _texts(np.where(sites.state == state, zooms, -1))
+    return _texts(np.where(np.isin(sites.state, states), zooms, -1))
 
 
 def _texts(zooms: NDArray[np.int64]) -> list[str]:
@@ -133,7 +133,7 @@ def _layers(
     until = sites.until()
     from_zoom = until - np.log2(SMALL_PX / _SEEN_PX)
     for at, label in enumerate(sites.labels):
-        site = np.flatnonzero(sites.state[:, at] <= UNSEEN)
+        site = sites.there(at)
         shape = sites.drawn[site, at]
         wide = (from_zoom[shape] <= zoom) | (zoom == LAST_ZOOM)
         site, shape = site[wide], shape[wide]

@@ -30,7 +30,7 @@
   /** Outlines of a period as GeoJSON, each hectare figure with its kind and how sure it is. */
   app.geojson = (data, sites, at) => ({
     type: "FeatureCollection",
-    features: data.outlines.drawn[at].filter(([, , state]) => state === 0).map(([number, shape]) => {
+    features: data.outlines.drawn[at].filter(([, , state]) => state !== 1).map(([number, shape]) => {
       const site = sites.peek(number);
       const row = site.rows[at];
       return {
@@ -39,7 +39,7 @@
           site_id: site.id, period: data.periods[at].label, extent: row.kind,
           [row.kind === "mined" ? "area_ha" : "footprint_ha"]: row.ha, interval: data.qualifier, event: row.event,
           looked_share: row.looked, score_mean: row.mean, score_max: row.max,
-          first_period: data.periods[site.first].label,
+          first_period: data.periods[site.first].label, inferred: row.inferred,
         },
         geometry: data.outlines.shapes[shape],
       };

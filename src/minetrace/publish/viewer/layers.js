@@ -72,25 +72,30 @@
         paint: { "fill-color": tone.ground, "fill-opacity": tone.veil, "fill-antialias": false } },
       { id: "border", type: "line", source: "region",
         paint: { "line-color": tone.border, "line-width": 1, "line-dasharray": [4, 3] } },
+      mark("above-border"),
       mark("above-outlines"),
       mark("above-dots"),
     ];
   };
 
-  const byState = (unseen, seen) => ["case", ["==", ["get", "state"], 1], unseen, seen];
+  const of = (state) => ["==", ["get", "state"], state];
+  const byState = (unseen, seen, inferred) => ["case", of(1), unseen, of(3), inferred, seen];
 
   /** Outlines of a period. They are switched by their opacity, so that nothing is cut anew. */
-  app.outlineLayers = (at, from, colours, hatched) => [
+  app.outlineLayers = (at, from, colours, { hatched, inferred }) => [
     { id: `fill@${at}`, type: "fill", ...from,
-      paint: { "fill-color": byState("rgba(244,244,241,0.5)", colours.tint), "fill-antialias": false,
+      paint: { "fill-color": byState("rgba(244,244,241,0.5)", colours.tint, "rgba(0,0,0,0)"), "fill-antialias": false,
         "fill-opacity": 0, "fill-opacity-transition": STILL } },
-    hatched && { id: `hatch@${at}`, type: "fill", ...from, filter: ["==", ["get", "state"], 1],
+    hatched && { id: `hatch@${at}`, type: "fill", ...from, filter: of(1),
       paint: { "fill-pattern": "hatch-strong", "fill-opacity": 0, "fill-opacity-transition": STILL } },
     { id: `casing@${at}`, type: "line", ...from, layout: join, minzoom: 9,
-      paint: { "line-color": byState("rgba(244,244,241,0.6)", colours.casing), "line-width": width(2.2, 4),
+      paint: { "line-color": byState("rgba(244,244,241,0.6)", colours.casing, colours.casing), "line-width": width(2.2, 4),
         "line-opacity": 0, "line-opacity-transition": STILL } },
-    { id: `line@${at}`, type: "line", ...from, layout: join,
-      paint: { "line-color": byState("#5d6365", colours.line), "line-width": width(1.3, 2.3),
+    inferred && { id: `inferred@${at}`, type: "line", ...from, filter: of(3),
+      paint: { "line-color": colours.line, "line-width": width(1.3, 2.3), "line-dasharray": [3, 2],
+        "line-opacity": 0, "line-opacity-transition": STILL } },
+    { id: `line@${at}`, type: "line", ...from, layout: join, filter: ["!", of(3)],
+      paint: { "line-color": byState("#5d6365", colours.line, colours.line), "line-width": width(1.3, 2.3),
         "line-opacity": 0, "line-opacity-transition": STILL } },
   ].filter(Boolean);
 
@@ -98,7 +103,7 @@
   const mark = (name, at) => ["index-of", ["slice", ["get", name], at, at + 1], MARKS];
 
   /** Dots of a period, for sites that are too small to be seen as outlines. */
-  app.dotLayers = (at, from, colours, hatched) => {
+  app.dotLayers = (at, from, colours, { hatched, inferred }) => {
     const dots = (id, name, colour, edge, full) => ({
       id: `${id}@${at}`, type: "circle", ...from,
       filter: ["all", ["<", ["zoom"], mark(name, at)], [">=", ["zoom"], mark("since", at)]],
@@ -107,10 +112,22 @@
         "circle-opacity-transition": STILL, "circle-stroke-opacity-transition": STILL },
     });
     return [
-      hatched && dots("dots-unseen", "unseen", "#8b8f8d", "#f4f4f2", 3.5),
+      (hatched || inferred) && dots("dots-unseen", "unseen", "#8b8f8d", "#f4f4f2", 3.5),
       dots("dots", "seen", colours.line, colours.edge, 4),
     ].filter(Boolean);
   };
+
+  /** Borders of territories, and the one that was chosen. */
+  app.territoryLayers = () => {
+    const line = (id, colour, size, more = {}) => ({
+      id, type: "line", source: "territories", layout: join, paint: { "line-color": colour, "line-width": size }, ...more });
+    const none = { filter: app.ofTerritory(null) };
+    return [
+      line("territory-casing", "rgba(20,22,26,0.45)", 2.6), line("territory", "#f4f4f1", 1.1),
+      line("territory-chosen-casing", DARK_EDGE, 5, none), line("territory-chosen", "#ffffff", 2.6, none),
+    ];
+  };
+  app.ofTerritory = (unit) => ["==", ["get", "unit"], unit === null ? "" : unit];
 
   const OPACITIES = { fill: ["fill-opacity"], line: ["line-opacity"], circle: ["circle-opacity", "circle-stroke-opacity"] };
   app.setOpacity = (map, layer, value) => {

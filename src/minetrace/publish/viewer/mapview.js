@@ -12,7 +12,7 @@
     const map = base.map;
     let other = null; // the pane on the left of the divider
     let split = 0.5;
-    let shown = { period: null, before: null, site: null };
+    let shown = { period: null, before: null, site: null, territory: null };
 
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
@@ -27,6 +27,11 @@
     }
 
     const follow = () => other && other.map.jumpTo({ center: map.getCenter(), zoom: map.getZoom() });
+
+    function draw(pane, period) {
+      pane.show(period, shown.site);
+      pane.territory(shown.territory);
+    }
 
     function compare(before) {
       overlay.hidden = before === null;
@@ -44,9 +49,9 @@
         cut(split);
         pane.loaded.then(() => {
           pane.ready = true;
-          if (pane === other) pane.show(shown.before, shown.site);
+          if (pane === other) draw(pane, shown.before);
         });
-      } else if (other.ready) other.show(before, shown.site);
+      } else if (other.ready) draw(other, before);
     }
 
     const loaded = base.loaded.then(() => {
@@ -70,9 +75,9 @@
         await idle(map);
         if (other) await other.loaded.then(() => other && idle(other.map));
       },
-      show(period, before, site) {
-        shown = { period, before, site };
-        base.show(period, site);
+      show(period, before, site, territory) {
+        shown = { period, before, site, territory };
+        draw(base, period);
         compare(before);
       },
       /** Bring a box into view if it is small or off the map. */
@@ -80,6 +85,10 @@
         const to = map.cameraForBounds(box, { padding: 60, maxZoom: 14.5 });
         const zoom = Math.max(map.getZoom(), to ? to.zoom : 0); // a click never zooms out
         map.easeTo({ ...to, zoom, duration: calm.matches ? 0 : FLIGHT_MS });
+      },
+      /** Bring a box into view whole, nearer or farther. */
+      fit([west, south, east, north]) {
+        map.fitBounds([west, south, east, north], { padding: 36, maxZoom: 14.5, duration: calm.matches ? 0 : FLIGHT_MS });
       },
       lookAt(lng, lat) {
         map.easeTo({ center: [lng, lat], zoom: Math.max(map.getZoom(), 13), duration: calm.matches ? 0 : FLIGHT_MS });

@@ -74,8 +74,8 @@
     }
 
     const layersOf = (at) => [
-      ...app.outlineLayers(at, origin.outlines(at), colours, data.periods[at].hatched),
-      ...app.dotLayers(at, origin.dots(at), colours, data.periods[at].hatched),
+      ...app.outlineLayers(at, origin.outlines(at), colours, data.periods[at]),
+      ...app.dotLayers(at, origin.dots(at), colours, data.periods[at]),
     ];
     const picturesOf = (at) =>
       Array.from({ length: data.pictured[data.periods[at].label] }, (_, i) => `picture-${at}-${i}`);
@@ -168,6 +168,10 @@
     const loaded = new Promise((resolve) => map.once("load", resolve)).then(() => {
       tint();
       app.groundLayers().forEach((layer) => map.addLayer(layer));
+      if (data.tallies) {
+        map.addSource("territories", { type: "geojson", data: data.tallies.borders });
+        app.territoryLayers().forEach((layer) => map.addLayer(layer, "above-border"));
+      }
       app.theme.onChange(tint);
     });
 
@@ -186,6 +190,11 @@
           map.once("idle", prepare);
         }
         if (chosen) choose(site, period);
+      },
+      /** Mark the border of a territory, or of none. */
+      territory(unit) {
+        if (!data.tallies) return;
+        for (const id of ["territory-chosen-casing", "territory-chosen"]) map.setFilter(id, app.ofTerritory(unit));
       },
       /** The number of the site at a point, the smallest if there are several, or null. */
       hit(point) {

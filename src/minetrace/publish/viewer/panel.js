@@ -108,7 +108,7 @@
         swatch(data.palette[site.first]),
         el("span", { class: "site-id" }, site.id),
         row && row.seen
-          ? el("span", { class: "site-figure" }, figure(row.ha, row.kind, data.qualifier))
+          ? el("span", { class: "site-figure" }, figure(row.ha, row.kind, row.inferred ? `inferred, ${data.qualifier}` : data.qualifier))
           : el("span", { class: "site-figure muted" }, "not looked")),
     );
   }
@@ -141,6 +141,7 @@
             + (row.max === null ? "" : ` (max ${row.max.toFixed(2)})`));
         }
       }
+      if (row && row.inferred) notes.push("inferred from other periods");
       if (row && row.looked > 0) notes.push(`looked ${app.percent(row.looked)}`);
       if (row && row.parents.length) notes.push(`from ${row.parents.join(", ")}`);
       return el(
@@ -209,12 +210,15 @@
         el("span", { title: period.label, style: { background: data.palette[i] } }))),
       el("div", { class: "ends" }, el("span", {}, data.periods[0].label), el("span", {}, data.periods.at(-1).label)));
     const hidden = data.periods.some((period) => (period.looked !== null && !(period.looked >= 1)) || period.hatched);
+    const inferred = data.periods.some((period) => period.inferred);
     const box = document.getElementById("legend");
     box.hidden = !data.count && !hidden;
     box.replaceChildren(
       el("h2", {}, data.count ? "Site first seen" : "Legend"),
       el("ul", {}, data.periods.length > NAMED && data.count ? ramp : steps,
         hidden && el("li", { class: "apart" }, el("span", { class: "key-hatch" }), "not looked"),
+        inferred && el("li", { class: "apart" }, el("span", { class: "key-dashed" }), "not looked, inferred"),
+        data.tallies && el("li", { class: "apart" }, el("span", { class: "key-border" }), "border"),
         data.tiles && el("li", { class: "apart" }, el("span", { class: "key-dot" }), "largest site nearby")),
     );
   }
@@ -259,17 +263,19 @@
       known.attribution || [known.source, known.model].filter(Boolean).join(" · ");
     for (const place of document.querySelectorAll("[data-qualifier]")) place.textContent = data.qualifier;
     legend(data);
+    const territories = app.territories(data, actions);
     const redraw = () => charts.forEach((chart) => chart.draw());
     new ResizeObserver(redraw).observe(document.querySelector(".panel"));
 
-    return (at, site) => {
+    return (at, site, territory) => {
       document.querySelector(".panel").classList.toggle("with-site", site !== null);
       overview.hidden = site !== null;
       details.hidden = site === null;
       if (site === null) {
         const chart = chartBlock("All sites", data, summaryRows(data), at, actions.setPeriod, true);
         overview.replaceChildren(
-          periodBlock(data, at), ...(single ? [] : [chart]), siteList(data, sites, at, actions.select));
+          periodBlock(data, at), ...(single ? [] : [chart]),
+          ...[territories && territories(at, territory)].filter(Boolean), siteList(data, sites, at, actions.select));
         charts = single ? [] : [chart];
       } else {
         const blocks = siteBlocks(data, site, at, actions).filter(Boolean);

@@ -4,13 +4,14 @@
 
   const KINDS = ["mined", "footprint"];
   const SEEN = 0;
+  const INFERRED = 3; // outlined, though nobody looked: other periods say so
 
   function row(packed, events) {
     if (!packed) return null;
     const [ha, kind, event, looked, mean, max, parents, state] = packed;
     return {
       ha, kind: KINDS[kind], event: event === null ? null : events[event], looked, mean, max, parents,
-      state, seen: ha !== null,
+      state, seen: ha !== null, inferred: state === INFERRED,
     };
   }
 
@@ -21,7 +22,7 @@
 
   /** The period whose outline stands for a site: its own, or the nearest before, or after. */
   app.standsFor = (site, at) => {
-    const has = (i) => site.rows[i] && site.rows[i].state === SEEN;
+    const has = (i) => site.rows[i] && [SEEN, INFERRED].includes(site.rows[i].state);
     for (let i = at; i >= 0; i--) if (has(i)) return i;
     return site.rows.findIndex((_, i) => has(i));
   };

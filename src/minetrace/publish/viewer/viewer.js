@@ -7,7 +7,8 @@
   const STEP_MS = 1500;
   const sites = app.sites(data);
   data.first = (number) => sites.peek(number).first;
-  const state = { period: data.periods.length - 1, before: null, site: null }; // site: a record
+  data.tallies = window.minetraceTallies;
+  const state = { period: data.periods.length - 1, before: null, site: null, territory: null }; // site: a record
   const byId = (id) => document.getElementById(id);
   const slider = byId("slider");
   const play = byId("play");
@@ -20,6 +21,8 @@
   const placeOf = (label) => data.periods.findIndex((period) => period.label === label);
   const orNull = (place) => (place < 0 ? null : place);
 
+  const boxOf = (unit) => (data.tallies && unit !== null && Object.hasOwn(data.tallies.boxes, unit) ? data.tallies.boxes[unit] : null);
+
   /* --- the address: #period=2021&before=2019&split=0.50&site=A1&at=9.5/-12.7/-69.9 -------- */
 
   function readAddress() {
@@ -31,6 +34,7 @@
       before: orNull(placeOf(words.get("before"))),
       split: words.has("split") && split >= 0 && split <= 1 ? split : 0.5,
       site: words.get("site"),
+      territory: boxOf(words.get("territory")) ? words.get("territory") : null,
       view: at.length === 3 && at.every(Number.isFinite) && Math.abs(at[1]) <= 85
         ? { zoom: at[0], lat: at[1], lng: at[2] } : null,
     };
@@ -43,6 +47,7 @@
       words.set("split", swipe.split.toFixed(2));
     }
     if (state.site) words.set("site", state.site.id);
+    if (state.territory !== null) words.set("territory", state.territory);
     if (view) {
       const { lng, lat } = view.map.getCenter();
       words.set("at", [view.map.getZoom().toFixed(2), lat.toFixed(5), lng.toFixed(5)].join("/"));
@@ -56,9 +61,9 @@
   function update(change) {
     Object.assign(state, change);
     drawTimeline();
-    drawPanel(state.period, state.site);
+    drawPanel(state.period, state.site, state.territory);
     swipe.show(state.before, state.period);
-    if (view && view.ready) view.show(state.period, state.before, state.site);
+    if (view && view.ready) view.show(state.period, state.before, state.site, state.territory);
     writeAddress();
   }
 
@@ -87,6 +92,14 @@
     }
   }
 
+  function choose(territory) {
+    update({ territory });
+    if (view && view.ready) view.fit(boxOf(territory) || data.bounds);
+    const row = [...document.querySelectorAll("[data-territory]")].find((one) => one.dataset.territory === territory);
+    if (row) row.focus({ preventScroll: true });
+    byId("announce").textContent = territory === null ? "All territories" : `${row.textContent} on the map`;
+  }
+
   async function selectNamed(id, options) {
     const number = id === null ? null : await sites.find(id);
     if (id === null || number !== null) await select(number, options);
@@ -95,6 +108,7 @@
   const drawPanel = app.panel(data, sites, {
     setPeriod,
     select: (number) => select(number, { move: number !== null }),
+    choose,
     goTo: (site) => view && view.goTo(site.box),
   });
 
@@ -134,10 +148,13 @@
   }
 
   function blindWords() {
-    const blind = [state.before, state.period].filter((at) => at !== null && app.isBlind(data.periods[at]));
+    const blind = [...new Set([state.before, state.period])].filter((at) => at !== null && app.isBlind(data.periods[at]));
     if (!blind.length) return "";
-    const labels = [...new Set(blind)].map((at) => data.periods[at].label).join(" and ");
-    return `${labels} ${blind.length > 1 ? "were" : "was"} not looked at. Hatched outlines are from other periods.`;
+    const labels = blind.map((at) => data.periods[at].label).join(" and ");
+    const dashed = blind.some((at) => data.periods[at].inferred) && "dashed ones inferred";
+    const hatched = blind.some((at) => data.periods[at].hatched) && "hatched outlines are from other periods";
+    const words = [hatched, dashed].filter(Boolean).join(", ");
+    return `${labels} ${blind.length > 1 ? "were" : "was"} not looked at.${words && ` ${words[0].toUpperCase()}${words.slice(1)}.`}`;
   }
 
   function drawTimeline() {
@@ -215,6 +232,7 @@
   const asked = readAddress();
   if (asked.period !== null) state.period = asked.period;
   state.before = asked.before;
+  state.territory = asked.territory;
   slider.max = String(data.periods.length - 1);
   document.querySelector(".timeline").hidden = data.periods.length < 2;
   slider.addEventListener("input", () => {
@@ -235,8 +253,8 @@
   window.addEventListener("beforeprint", beforePrint);
   window.addEventListener("afterprint", () => { byId("print").hidden = true; });
   window.addEventListener("hashchange", () => {
-    const { period, before, split, site, view: at } = readAddress();
-    update({ period: period === null ? state.period : period, before });
+    const { period, before, split, site, territory, view: at } = readAddress();
+    update({ period: period === null ? state.period : period, before, territory });
     swipe.move(split);
     if (!state.site || state.site.id !== site) selectNamed(site);
     if (at && view) view.map.jumpTo({ center: [at.lng, at.lat], zoom: at.zoom });
@@ -256,7 +274,8 @@
     view.cut(asked.split);
     ready = Promise.all([view.loaded, chosen]).then(() => {
       view.ready = true;
-      view.show(state.period, state.before, state.site);
+      view.show(state.period, state.before, state.site, state.territory);
+      if (state.territory !== null && !asked.view) view.fit(boxOf(state.territory));
       return view.settled();
     });
   } catch (problem) {
@@ -277,6 +296,7 @@
         before: state.before === null ? null : data.periods[state.before].label,
         split: swipe.split,
         site: state.site ? state.site.id : null,
+        territory: state.territory,
         playing: timer !== null,
       };
     },
