@@ -5,7 +5,9 @@ Source: Cohen (1960), doi:10.1177/001316446002000104.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,3 +42,17 @@ def agreement(first: ArrayLike, second: ArrayLike) -> Agreement:
     chance = p * q + (1 - p) * (1 - q)
     kappa = (seen - chance) / (1 - chance) if chance < 1 else float("nan")
     return Agreement(n, seen, kappa)
+
+
+def pairwise(answers: Mapping[str, ArrayLike]) -> dict[tuple[str, str], Agreement]:
+    """Compare each two interpreters who share a point, in the order in which they are given.
+
+    Kappa is of two fixed people: several are compared by twos, not thrown together.
+
+    Args:
+        answers: (n,) by name, 1 mine and 0 not, NaN for none; all over the same points.
+    """
+    found = {
+        (one, two): agreement(answers[one], answers[two]) for one, two in combinations(answers, 2)
+    }
+    return {pair: told for pair, told in found.items() if told.both}

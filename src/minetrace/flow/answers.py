@@ -19,7 +19,8 @@ from pyogrio.errors import DataSourceError
 from minetrace.errors import LabelError, MissingFileError
 from minetrace.flow.sample_design import PACKAGE, TABLE, Design
 
-_WORDS = {
+REVIEWED = "reviewed.csv"  # what a review hands on
+WORDS = {
     "mine": 1.0, "mined": 1.0, "yes": 1.0, "true": 1.0, "1": 1.0, "1.0": 1.0,
     "not": 0.0, "no": 0.0, "none": 0.0, "false": 0.0, "0": 0.0, "0.0": 0.0,
     "unsure": np.nan, "": np.nan, "nan": np.nan, "?": np.nan,
@@ -60,7 +61,7 @@ def read_answers(design: Design, file: Path | None = None) -> Answers:
 
     Args:
         file: a CSV, GeoPackage or GeoJSON with ``id`` and ``answer_PERIOD``; whichever of the
-            folder's own was filled, if left out.
+            folder's own was filled, or what a review handed on, if left out.
 
     Raises:
         MissingFileError: there is no such file.
@@ -70,19 +71,21 @@ def read_answers(design: Design, file: Path | None = None) -> Answers:
     if file is not None:
         return _filled(design, file)
     own = [
-        read for name in (TABLE, PACKAGE)
+        read for name in (TABLE, PACKAGE, REVIEWED)
         if (path := design.folder / name).is_file() and (read := _read(design, path)) is not None
     ]  # fmt: skip
     told = [read for read in own if not np.isnan(read.first).all()]
-    if len(told) == 2 and not np.array_equal(told[0].first, told[1].first, equal_nan=True):
-        raise LabelError(
-            f"{design.folder}: {TABLE} and {PACKAGE} hold different answers; "
-            "name the one that counts with --answers"
-        )
+    for other in told[1:]:
+        if not np.array_equal(told[0].first, other.first, equal_nan=True):
+            files = " and ".join(read.file.name for read in (told[0], other) if read.file)
+            raise LabelError(
+                f"{design.folder}: {files} hold different answers; "
+                "name the one that counts with --answers"
+            )
     if not told:
         raise LabelError(
-            f"{design.folder}: no point has an answer yet; fill answer_{design.periods[0]} of "
-            f"{TABLE} with mine, not or unsure"
+            f"{design.folder}: no point has an answer yet; answer them with 'minetrace review', or "
+            f"fill answer_{design.periods[0]} of {TABLE} with mine, not or unsure"
         )
     return told[0]
 
@@ -129,11 +132,11 @@ def _numbers(path: Path, ids: Iterable[str], column: pd.Series[str], name: str) 
     numbers = []
     for point, said in zip(ids, column.fillna("").astype(str), strict=True):
         word = said.strip().lower()
-        if word not in _WORDS:
+        if word not in WORDS:
             raise LabelError(
                 f"{path}: point {point}, {name}: {said!r} is none of mine, not and unsure"
             )
-        numbers.append(_WORDS[word])
+        numbers.append(WORDS[word])
     return numbers
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from minetrace.store.files import read_json, sha256, write_json
+from minetrace.flow.verified import map_checksum
+from minetrace.store.files import read_json, write_json
 from minetrace.store.run_folder import RunFolder
 
 FOLDER = "estimates"
@@ -17,7 +18,7 @@ FOLDER = "estimates"
 
 def keep(run: Path, label: str, facts: dict[str, Any]) -> Path | None:
     """Put an estimate beside its run; None if the run's map is another one by now."""
-    if facts["run"]["panel_sha256"] != _panel(run):
+    if facts["run"].get("map_sha256") != map_checksum(run):
         return None
     path = run / FOLDER / f"{label}.json"
     write_json(path, facts)
@@ -27,10 +28,10 @@ def keep(run: Path, label: str, facts: dict[str, Any]) -> Path | None:
 def estimated(run: RunFolder) -> dict[str, dict[str, Any]]:
     """By period, what the surest sample of it says: value, standard_error, low and high, in ha."""
     found: dict[str, dict[str, Any]] = {}
-    now = _panel(run.root)
+    now = map_checksum(run.root)
     for path in sorted((run.root / FOLDER).glob("*.json")):
         facts = read_json(path)
-        if facts["run"]["panel_sha256"] != now:
+        if facts["run"].get("map_sha256") != now:
             continue
         for row in facts["periods"]:
             told = row["estimated_ha"]
@@ -38,8 +39,3 @@ def estimated(run: RunFolder) -> dict[str, dict[str, Any]]:
             if known is None or told["standard_error"] < known["standard_error"]:
                 found[row["period"]] = {**told, "frame_ha": facts["frame_ha"]}
     return found
-
-
-def _panel(run: Path) -> str | None:
-    path = run / "panel.parquet"
-    return sha256(path) if path.is_file() else None

@@ -29,6 +29,7 @@ from minetrace.flow.answers import Answers, read_answers
 from minetrace.flow.estimated import keep
 from minetrace.flow.report import versions
 from minetrace.flow.sample_design import ALONG, Design
+from minetrace.flow.verified import map_checksum
 from minetrace.publish.area_page import area_page
 from minetrace.publish.tables import write_plain
 from minetrace.publish.words import ESTIMATED, INTERVAL
@@ -238,8 +239,8 @@ def _warnings(design: Design, facts: dict[str, Any]) -> Iterator[str]:
             f"{facts['not_looked_ha']:,.0f} ha nothing is known, which is not to say no mine"
         )
     folder = design.run_folder
-    panel = None if folder is None else folder / "panel.parquet"
-    if panel is not None and panel.is_file() and sha256(panel) != facts["run"]["panel_sha256"]:
+    now = None if folder is None else map_checksum(folder)
+    if now is not None and now != facts["run"]["map_sha256"]:
         yield (
             "the run was made anew since the sample was drawn: estimated hectares still hold, for "
             "the strata are those of the old map, but mapped hectares are the old ones"

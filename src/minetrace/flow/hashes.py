@@ -23,6 +23,7 @@ from minetrace.flow.tasks import (
     OUTLINE_RECIPE,
     SCORE_RECIPE,
 )
+from minetrace.flow.verified import verified_hash
 from minetrace.store.files import sha256
 from minetrace.store.ledger import Ledger
 from minetrace.store.run_folder import Key
@@ -106,7 +107,7 @@ def panel_hash(job: Job, ledger: Ledger) -> str:
 
 
 def _through_time(job: Job, ledger: Ledger) -> dict[str, Any]:
-    """What the panel is made from besides, if the study asks for it."""
+    """What the panel is made from besides, if the study asks for it or people looked at it."""
     said: dict[str, Any] = {}
     if job.decoder is not None:
         said["decoded"] = [
@@ -116,6 +117,8 @@ def _through_time(job: Job, ledger: Ledger) -> dict[str, Any]:
     if job.study.rules is not None:
         said["outline_rules"] = job.study.rules.model_dump(mode="json")
         said["zones"] = [sha256(zone.file) for zone in job.study.rules.zones]
+    if (looked := verified_hash(job.run.root)) is not None:
+        said["verified"] = looked
     return said
 
 

@@ -206,10 +206,13 @@ class RunViews:
         return bent
 
     def _backdrop(self, period: str, frame: Frame, width_mm: float, dpi: int) -> Backdrop | None:
+        return self.backdrop(period, frame, cell_for(frame, width_mm, dpi, self.finest_m))
+
+    def backdrop(self, period: str, frame: Frame, cell_m: float) -> Backdrop | None:
+        """The picture of a period over a frame, without outlines; None where none is stored."""
         headers = self.composites[period]
         if self.recipe is None or not headers:
             return None
-        cell_m = cell_for(frame, width_mm, dpi, self.finest_m)
         own = frame.crs == headers[0].crs
         grid, rect = frame.lattice(cell_m, headers[0].offset_m if own else 0.0)
         raster = self._raster(headers, self.recipe, grid, rect)

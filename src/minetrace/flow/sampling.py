@@ -43,8 +43,9 @@ from minetrace.flow.sample_design import (
     Design,
     SampleRequest,
 )
+from minetrace.flow.verified import map_checksum
 from minetrace.publish.tables import write_plain
-from minetrace.store.files import read_json, sha256, write_json, write_whole
+from minetrace.store.files import read_json, write_json, write_whole
 from minetrace.store.outlines import read_polygons, read_region
 from minetrace.store.run_folder import RunFolder
 
@@ -141,8 +142,8 @@ def drawn_from(
             "to draw points from; choose another --period"
         )
     facts, table = _drawn(ground, counted, request, uncertain, str(card["extent"]))
-    panel = sha256(root / "panel.parquet")
-    return {**facts, "run": {"name": ground.study.name, "panel_sha256": panel}}, table
+    run = {"name": ground.study.name, "map_sha256": map_checksum(root)}
+    return {**facts, "run": run}, table
 
 
 def as_allocation(word: str) -> Allocation:

@@ -22,6 +22,7 @@ from minetrace.faces.cli import (
     panel,
     plan,
     plot,
+    review,
     run,
     sample,
     sources,
@@ -59,6 +60,7 @@ First steps:
   minetrace tally PANEL       hectares by country, or by any territory
   minetrace compare OLD NEW   what a release changed
   minetrace sample runs/NAME  points to check the map at
+  minetrace review runs/NAME  a page at which people look and answer
   minetrace estimate SAMPLE   hectares with an interval, from what people saw there
 
 Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
@@ -101,6 +103,7 @@ for command in (
     evaluate,
     crossval,
     sample,
+    review,
     estimate,
 ):
     app.command(command.__name__.rpartition(".")[2])(command.command)

@@ -1,0 +1,211 @@
+"""The desk at which people say what they see: asks, keeps what is said, and tells how far it is.
+
+It knows neither browsers nor databases: a store of answers is handed in, and whoever faces the
+people passes on what they said. Nobody is told what another person said of an item.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from minetrace.assess.agreement import Agreement, pairwise
+from minetrace.core.region import project
+from minetrace.errors import LabelError
+from minetrace.flow.review_pictures import Pictures, Shot
+from minetrace.flow.review_queue import LONLAT, Item, Queue
+from minetrace.flow.review_standing import (
+    VERDICTS,
+    Stand,
+    Standing,
+    dispute_for,
+    last_of,
+    looks,
+    next_for,
+)
+from minetrace.store.answers import KINDS, AnswerStore, Said
+
+MOST_VERTICES = 5_000
+NOTE_LENGTH = 2_000
+REACH = 8.0  # frames: an outline that lies further off its item is a mistake
+_NUMBER = {"mine": 1.0, "not": 0.0}
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One review.
+
+    Attributes:
+        queue: what is asked.
+        store: where answers go.
+        pictures: of the items.
+        twice: share of the items that two people look at.
+        settlers: people who may settle any dispute; others only where they did not answer.
+    """
+
+    queue: Queue
+    store: AnswerStore
+    pictures: Pictures
+    twice: float = 0.0
+    settlers: Sequence[str] = field(default=())
+
+    def ask(
+        self, who: str, *, disputes: bool = False, skip: Sequence[str] = ()
+    ) -> dict[str, Any] | None:
+        """The next item for a person, as JSON holds it; None when all is done.
+
+        Args:
+            disputes: settle, instead of answer.
+            skip: items whose answers are still on their way.
+        """
+        standing = self._standing()
+        if disputes:
+            item = dispute_for(self.queue, standing, who, settlers=self.settlers, skip=skip)
+        else:
+            item = next_for(self.queue, standing, who, twice=self.twice, skip=skip)
+        return None if item is None else self.described(item, standing, who)
+
+    def described(self, item: Item, standing: Standing, who: str) -> dict[str, Any]:
+        """An item, with this person's own words on it and nobody else's."""
+        own = standing.answers.get(item.id, {}).get(who, Stand())
+        return {
+            "item": item.id, "number": self.queue.place[item.id], "name": item.name,
+            "period": item.period, "before": item.before, "outlined": item.outlined,
+            "mine": {"verdict": own.verdict, "note": own.note},
+            **self.pictures.described(item),
+        }  # fmt: skip
+
+    def back(self, who: str) -> dict[str, Any] | None:
+        """What a person answered last, to be taken back; None if nothing stands."""
+        said = self.store.read(self.queue.id)
+        last = last_of(said, who)
+        item = None if last is None else self.queue.item(last.item)
+        if item is None or last is None:
+            return None
+        return {**self.described(item, Standing.of(said), who), "settles": last.kind == "settle"}
+
+    def shot(self, number: int, before: bool, zoom: int) -> Shot | None:
+        """A picture of an item by its number."""
+        item = self.queue.items[number]
+        period = item.before if before else item.period
+        return None if period is None else self.pictures.shot(item, period, zoom)
+
+    def take(self, who: str, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Keep what a person said.
+
+        Args:
+            said: each with id, item, kind, value, seconds, said_at and shown.
+
+        Returns:
+            ``stored``, ids that are kept by now, and ``refused``, why by id; the latter would be
+            refused again.
+        """
+        kept, refused = [], {}
+        standing = self._standing()
+        for row in said:
+            try:
+                kept.append(self._checked(who, row, standing))
+            except LabelError as error:
+                refused[str(row["id"])] = str(error)
+        self.store.add(kept)
+        return {"stored": [row.id for row in kept], "refused": refused}
+
+    def progress(self, who: str) -> dict[str, Any]:
+        """How far a person is, and everybody; counts alone."""
+        standing = self._standing()
+        wanted = {item.id: looks(self.queue, item, self.twice) for item in self.queue.items}
+        given = {name: min(len(standing.given(name)), wanted[name]) for name in wanted}
+        own = [s for item in wanted if (s := standing.verdict(item, who)) is not None]
+        return {
+            "kind": self.queue.kind, "items": len(wanted), "wanted": sum(wanted.values()),
+            "given": sum(given.values()), "mine": len(own), "people": len(standing.people()),
+            "seconds": round(statistics.median(s.seconds for s in own), 1) if own else None,
+            "disputes": sum(standing.disputed(name) for name in wanted),
+            "settled": len(standing.settled),
+        }  # fmt: skip
+
+    def agreement(self) -> list[dict[str, Any]]:
+        """How far each two people agree, over all that both answered."""
+        return [
+            {"first": one, "second": two, "both": pair.both, "agreed": _plain(pair.agreed),
+             "kappa": _plain(pair.kappa)}
+            for (one, two), pair in agreements(self.queue, self._standing()).items()
+        ]  # fmt: skip
+
+    def _standing(self) -> Standing:
+        return Standing.of(self.store.read(self.queue.id))
+
+    def _checked(self, who: str, row: Mapping[str, Any], standing: Standing) -> Said:
+        item = self.queue.item(str(row["item"]))
+        if item is None:
+            raise LabelError(f"item {row['item']!r} is not of this review")
+        kind, value = str(row["kind"]), str(row["value"])
+        if kind not in KINDS:
+            raise LabelError(f"{kind!r} is none of {', '.join(KINDS)}")
+        if kind in ("answer", "settle") and value not in VERDICTS:
+            raise LabelError(f"{value!r} is none of {', '.join(VERDICTS)}")
+        if kind == "settle" and who not in self.settlers and standing.verdict(item.id, who):
+            raise LabelError("who answered an item does not settle it, unless named for that")
+        if kind == "note" and len(value) > NOTE_LENGTH:
+            raise LabelError(f"a note has {len(value)} characters; the most are {NOTE_LENGTH}")
+        if kind == "outline":
+            value = self._as_geojson(item, value)
+        return Said(
+            str(row["id"]), self.queue.id, item.id, who, kind, value, float(row["seconds"]),
+            str(row["said_at"]), json.dumps(row["shown"]),
+        )  # fmt: skip
+
+    def _as_geojson(self, item: Item, value: str) -> str:
+        """Polygons in metres of the item's CRS as GeoJSON in longitude and latitude."""
+        shape = read_drawn(value)
+        frame, _ = self.pictures.frame(item, 1)
+        near = frame.sized(REACH * frame.width_m, REACH * frame.height_m).shape
+        if not near.contains(shape):
+            raise LabelError("the outline reaches far beyond its picture; draw it anew")
+        bent: BaseGeometry = project(shape, item.crs, LONLAT)
+        return str(shapely.to_geojson(bent))
+
+
+def read_drawn(value: str) -> BaseGeometry:
+    """Polygons as the page sends them: lists of rings of places.
+
+    Raises:
+        LabelError: it is no polygon with ground.
+    """
+    try:
+        parts = [
+            shapely.Polygon(rings[0], rings[1:])
+            for rings in json.loads(value) if sum(map(len, rings)) <= MOST_VERTICES
+        ]  # fmt: skip
+        shape = shapely.MultiPolygon(parts) if len(parts) != 1 else parts[0]
+    except (ValueError, TypeError, IndexError, KeyError, shapely.errors.ShapelyError) as error:
+        raise LabelError("the outline is no list of rings of places") from error
+    if shape.is_empty or not np.isfinite(shape.bounds).all():
+        raise LabelError("the outline has no ground")
+    if not shape.is_valid:
+        raise LabelError(f"the outline crosses itself ({shapely.is_valid_reason(shape)})")
+    return shape
+
+
+def agreements(queue: Queue, standing: Standing) -> dict[tuple[str, str], Agreement]:
+    """Each two people who answered some item both; unsure counts as no answer."""
+    people = standing.people()
+    columns = {who: _column(queue, standing, who) for who in people}
+    return pairwise(columns)
+
+
+def _column(queue: Queue, standing: Standing, who: str) -> NDArray[np.float64]:
+    stands = (standing.verdict(item.id, who) for item in queue.items)
+    return np.array([np.nan if s is None else _NUMBER.get(s.verdict, np.nan) for s in stands])
+
+
+def _plain(number: float) -> float | None:
+    return None if np.isnan(number) else round(number, 6)

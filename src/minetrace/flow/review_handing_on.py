@@ -1,0 +1,145 @@
+"""What becomes of answers: a sample's file for the estimate, verified sites, and new labels.
+
+Each is a file made anew from what stands in the store, so that a server that died in the middle of
+a review has lost nothing that the next one does not hand on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import shapely
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from minetrace.flow.answers import REVIEWED
+from minetrace.flow.review import Desk
+from minetrace.flow.review_files import read_answers_of, refuse_other_files, write_answers
+from minetrace.flow.review_queue import Item, Queue
+from minetrace.flow.review_standing import Stand, Standing
+from minetrace.flow.verified import VERIFIED
+from minetrace.publish.tables import write_plain
+from minetrace.store.files import write_json
+
+__all__ = ["export_to", "hand_on", "import_from", "labels_of", "refuse_other_files"]
+
+
+def import_from(desk: Desk, path: Path) -> int:
+    """Take in the answers of a file; how many were new."""
+    return desk.store.add(read_answers_of(path, desk.queue))
+
+
+def export_to(desk: Desk, path: Path) -> int:
+    """Write the answers to a file; how many."""
+    return write_answers(path, desk.queue, _standing(desk))
+
+
+def hand_on(desk: Desk) -> tuple[str, ...]:
+    """Write everything that follows from the answers; what was written, in words."""
+    return tuple(_hand_on(desk))
+
+
+def labels_of(queue: Queue) -> Path:
+    """Where the labels from a review go."""
+    return queue.run / "review" / f"labels-{queue.kind}-{'-'.join(queue.periods)}.geojson"
+
+
+def _hand_on(desk: Desk) -> Iterator[str]:
+    queue, standing = desk.queue, _standing(desk)
+    answered = sum(bool(standing.given(item.id)) for item in queue.items)
+    disputed = sum(standing.disputed(item.id) for item in queue.items)
+    yield f"{answered} of {len(queue.items)} answered, {disputed} in dispute"
+    for pair in desk.agreement():
+        kappa = "not defined" if pair["kappa"] is None else f"{pair['kappa']:.2f}"
+        yield (
+            f"{pair['first']} and {pair['second']}: {pair['both']} answered by both, "
+            f"{pair['agreed']:.0%} alike, kappa {kappa}"
+        )
+    if not answered:
+        return
+    if queue.kind == "sample":
+        path = queue.source / REVIEWED
+        write_plain(path, estimate_table(queue, standing))
+        yield f"{path}: for 'minetrace estimate {queue.source}'"
+    if queue.kind == "detections":
+        path = queue.run / VERIFIED
+        write_plain(path, _verified(path, queue, standing))
+        yield f"{path}: for the panel, with the next 'minetrace run'"
+    path = labels_of(queue)
+    write_json(path, label_features(queue, standing))
+    yield f"{path}: labels for 'minetrace chips'"
+
+
+def verdict_of(standing: Standing, item: Item) -> Stand | None:
+    """What counts for an item: the verdict in its dispute, or what nobody contradicts.
+
+    Returns:
+        None where nobody knows: no answer, unsure alone, or a dispute that is open.
+    """
+    settled = standing.settled.get(item.id)
+    if settled is not None:
+        return settled if settled.verdict != "unsure" else None
+    if standing.disputed(item.id):
+        return None
+    sure = [stand for stand in standing.given(item.id) if stand.verdict != "unsure"]
+    return max(sure, key=lambda stand: stand.said_at) if sure else None
+
+
+def estimate_table(queue: Queue, standing: Standing) -> pd.DataFrame:
+    """Answers as ``minetrace estimate`` reads them: ``answer_`` and ``second_`` by period.
+
+    Whoever answered most is first, so that the two columns are two people as far as may be. Of a
+    dispute that was settled the verdict alone is there.
+    """
+    people = standing.people()
+    rows: dict[str, dict[str, str]] = {}
+    for item in queue.items:
+        row = rows.setdefault(item.name, {"id": item.name})
+        settled = standing.settled.get(item.id)
+        told = [s.verdict for who in people if (s := standing.verdict(item.id, who)) is not None]
+        told = [settled.verdict] if settled is not None else told
+        row[f"answer_{item.period}"] = told[0] if told else ""
+        row[f"second_{item.period}"] = told[1] if len(told) > 1 else ""
+    return pd.DataFrame(list(rows.values())).fillna("")
+
+
+def label_features(queue: Queue, standing: Standing) -> dict[str, object]:
+    """What is known by now as labels: ground with a mine, and ground without one.
+
+    A point of a sample labels its pixel or block and nothing around it.
+    """
+    features = []
+    for item in queue.items:
+        stand = verdict_of(standing, item)
+        if stand is None:
+            continue
+        ground: BaseGeometry = item.unit
+        if stand.outline and stand.verdict == "mine":
+            ground = shapely.from_geojson(stand.outline)
+        features.append({
+            "type": "Feature", "geometry": mapping(ground),
+            "properties": {
+                "id": item.id, "class": "mine" if stand.verdict == "mine" else "other",
+                "period": item.period, "source": "review", "note": stand.note,
+            },
+        })  # fmt: skip
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _verified(path: Path, queue: Queue, standing: Standing) -> pd.DataFrame:
+    """Sites by period with what people said; those of other periods are kept."""
+    rows = [
+        (item.name, item.period, stand.verdict == "mine")
+        for item in queue.items if (stand := verdict_of(standing, item)) is not None
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["site_id", "period", "verified"])
+    if path.is_file():
+        old = pd.read_csv(path, dtype={"site_id": str, "period": str})
+        table = pd.concat([old[~old["period"].isin(queue.periods)], table], ignore_index=True)
+    return table
+
+
+def _standing(desk: Desk) -> Standing:
+    return Standing.of(desk.store.read(desk.queue.id))
