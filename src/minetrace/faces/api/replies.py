@@ -1,0 +1,164 @@
+"""Answers that do not change while the service runs: kept, packed and named by what they hold.
+
+Everything that is read is published and read-only, so an answer is worked out once, kept as bytes
+within a budget, and sent again with its ETag, or not at all to whoever has it already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from minetrace.faces.api.refusals import BusyError
+
+KEPT_BYTES = 96 << 20
+WORTH_PACKING = 512
+GEOJSON = "application/geo+json"
+JSON = "application/json"
+FRESH = "public, max-age=300"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The body of an answer.
+
+    Attributes:
+        plain: as it is; empty if only the packed form is kept.
+        packed: the same gzipped, or None where that is not worth it.
+    """
+
+    plain: bytes
+    packed: bytes | None
+    media: str
+    etag: str
+    status: int = 200
+
+    @classmethod
+    def of(cls, body: bytes, media: str) -> Reply:
+        """Of a body that is not packed yet."""
+        pack = len(body) >= WORTH_PACKING and not media.startswith("image/")
+        packed = gzip.compress(body, compresslevel=5, mtime=0) if pack else None
+        return cls(body if packed is None else b"", packed, media, _etag(body))
+
+    @classmethod
+    def of_packed(cls, packed: bytes, media: str) -> Reply:
+        """Of a body that lies there gzipped."""
+        return cls(b"", packed, media, _etag(packed))
+
+    @classmethod
+    def of_json(cls, thing: Any, media: str = JSON) -> Reply:
+        """Of what JSON holds."""
+        return cls.of(dumps(thing), media)
+
+    @classmethod
+    def nothing(cls) -> Reply:
+        """There is nothing at this place, and that is no mistake."""
+        return cls(b"", None, "", _etag(b""), 204)
+
+    @property
+    def size(self) -> int:
+        """Bytes kept."""
+        return len(self.plain) + len(self.packed or b"") + 200
+
+    def to(self, request: Request) -> Response:
+        """The answer to one request: packed if they can unpack, empty if they have it."""
+        headers = {"etag": self.etag, "cache-control": FRESH, "vary": "accept-encoding"}
+        if self.etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        if self.status == 204:
+            return Response(status_code=204, headers=headers)
+        if self.packed is None:
+            return Response(self.plain, media_type=self.media, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["content-encoding"] = "gzip"
+            return Response(self.packed, media_type=self.media, headers=headers)
+        return Response(gzip.decompress(self.packed), media_type=self.media, headers=headers)
+
+
+def dumps(thing: Any) -> bytes:
+    """Compact JSON as bytes."""
+    return json.dumps(thing, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _etag(body: bytes) -> str:
+    return f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
+
+
+class Shelf:
+    """Replies by key, within a budget of bytes; those not asked for longest go first."""
+
+    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+        self._most, self._bytes = most_bytes, 0
+        self._kept: OrderedDict[Hashable, Reply] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def bytes(self) -> int:
+        """What is kept now."""
+        return self._bytes
+
+    def get(self, key: Hashable) -> Reply | None:
+        """The reply of a key, if it is kept."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def put(self, key: Hashable, reply: Reply) -> None:
+        """Keep a reply; one larger than a tenth of the budget is not kept."""
+        if reply.size > self._most // 10:
+            return
+        with self._lock:
+            before = self._kept.pop(key, None)
+            self._bytes += reply.size - (before.size if before else 0)
+            self._kept[key] = reply
+            while self._bytes > self._most:
+                self._bytes -= self._kept.popitem(last=False)[1].size
+
+
+class Crew:
+    """Threads for work of one kind; when they and their queue are taken, others are sent away.
+
+    Work that its asker no longer waits for keeps its thread until it is done, so that nobody can
+    pile it up by leaving.
+    """
+
+    def __init__(self, threads: int, waiting: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="minetrace")
+        self._most, self._taken, self._lock = threads + waiting, 0, threading.Lock()
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Let a thread work, and wait for it.
+
+        Raises:
+            BusyError: all are taken.
+        """
+        with self._lock:
+            if self._taken >= self._most:
+                raise BusyError("too many others ask for this just now; try again in a moment")
+            self._taken += 1
+        future = self._pool.submit(work)
+        future.add_done_callback(self._done)
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    def _done(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._taken -= 1
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
