@@ -35,6 +35,7 @@ from minetrace.flow.report import Attempt, Reporter, Silent, Stage, write_report
 from minetrace.flow.study import Study
 from minetrace.flow.summary import Summary, summarise
 from minetrace.flow.tasks import Compose, Decode, Done, Outline, Score
+from minetrace.flow.verified import with_verified
 from minetrace.panel.build import IdentityRules, build_panel
 from minetrace.publish.geopackage import write_geopackage
 from minetrace.store import outlines, sidecar
@@ -227,7 +228,7 @@ class _Walk:
                 extent=self.job.extent, looked=LookedShares(self.job), previous=before,
                 rules=IdentityRules(**self.job.study.panel.model_dump()),
             )  # fmt: skip
-            panel = with_chances(self.job, panel)
+            panel = with_verified(run.root, with_chances(self.job, panel))
             where = box(*self.job.region.geometry.bounds)
             whole = Period(self.job.periods[0].start, self.job.periods[-1].end, "whole")
             for target, write in (
