@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 import shapely
 from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.period import Period
 from minetrace.core.region import Region
 from minetrace.errors import StudyError
-from minetrace.flow.study_sources import BandStudy, SourceStudy, StacStudy
-from minetrace.sources.bands import BandSpec
+from minetrace.flow import providers
+from minetrace.flow.providers import band_specs
+from minetrace.flow.study_providers import PlanetStudy, QuadStudy
+from minetrace.flow.study_sources import AnySource, SourceStudy, StacStudy
 from minetrace.sources.dates import DateOptions
 from minetrace.sources.files import FileSource
 from minetrace.sources.masks import MaskOptions
@@ -31,7 +34,7 @@ AROUND_DEG = 0.1
 
 
 def open_source(
-    study: SourceStudy | StacStudy, region: Region, periods: Sequence[Period], run: RunFolder
+    study: AnySource, region: Region, periods: Sequence[Period], run: RunFolder
 ) -> Source:
     """Open a source: look at its files, or ask its catalog.
 
@@ -47,9 +50,13 @@ def open_source(
     """
     if isinstance(study, StacStudy):
         return _catalog(study, region, periods, run)
+    if isinstance(study, PlanetStudy):
+        return providers.basemaps(study, _around(region), periods, run)
+    if isinstance(study, QuadStudy):
+        return providers.quads(study)
     return FileSource(
         FileOptions(
-            path=study.path, bands=_specs(study.bands), scale=study.scale, offset=study.offset,
+            path=study.path, bands=band_specs(study.bands), scale=study.scale, offset=study.offset,
             date=DateOptions(**study.date.model_dump()) if study.date else DateOptions(),
             mask=MaskOptions(**study.mask.model_dump()) if study.mask else None,
             nodata=study.nodata,
@@ -57,21 +64,27 @@ def open_source(
     )  # fmt: skip
 
 
-def name_of(study: SourceStudy | StacStudy) -> str:
+def name_of(study: AnySource) -> str:
     """What a source is called in a data card."""
     if isinstance(study, StacStudy):
         host = study.profile or urlsplit(study.url or "").netloc or "catalog"
         collection = _collection(study)
         return f"{host}, {collection}" if collection else host
+    if isinstance(study, PlanetStudy):
+        return f"Planet basemaps, {study.mosaics}"
+    if isinstance(study, QuadStudy):
+        return f"basemap quads, {study.path.name}"
     path = study.path[0] if len(study.path) == 1 else study.path[0].parent
     return path.name
 
 
-def attribution_of(study: SourceStudy | StacStudy) -> str:
+def attribution_of(study: AnySource) -> str:
     """What must be said beside its pictures: the user's words, or what is known of a catalog."""
     if study.attribution or isinstance(study, SourceStudy):
         return study.attribution
-    return credit(_collection(study) or "")
+    if isinstance(study, StacStudy):
+        return credit(_collection(study) or "")
+    return providers.credit(study)
 
 
 def _collection(study: StacStudy) -> str | None:
@@ -86,18 +99,23 @@ def _catalog(
     access = _access(study, known, collection)
     options = StacOptions(
         url=study.url or (known.url if known else ""), collection=collection,
-        host=known.name if known else "", bands=_specs(study.bands), scale=study.scale,
+        host=known.name if known else "", bands=band_specs(study.bands), scale=study.scale,
         alternate=known.asset_of.get(access.kind, "") if known else "",
         offset=study.offset, nodata=study.nodata, exclude=study.exclude, max_cloud=study.max_cloud,
         mask=MaskOptions(**study.mask.model_dump()) if study.mask else None,
         max_scene_cloud=study.max_scene_cloud, access=access,
         http=HttpOptions(**study.requests.model_dump()),
     )  # fmt: skip
-    world = box(-180, -90, 180, 90)
-    around = shapely.intersection(region.geometry.buffer(AROUND_DEG), world)
     spans = tuple((period.start, period.end) for period in periods)
-    quest = Quest(region.geometry, around, spans, run.items, run.cache, study.refresh)
+    quest = Quest(region.geometry, _around(region), spans, run.items, run.cache, study.refresh)
     return StacSource(options, quest)
+
+
+def _around(region: Region) -> BaseGeometry:
+    """The region and what may be looked at around it, EPSG:4326."""
+    world = box(-180, -90, 180, 90)
+    around: BaseGeometry = shapely.intersection(region.geometry.buffer(AROUND_DEG), world)
+    return around
 
 
 def _access(study: StacStudy, known: Profile | None, collection: str | None) -> Access:
@@ -115,10 +133,3 @@ def _access(study: StacStudy, known: Profile | None, collection: str | None) -> 
     if known is None:
         return Access()
     return chosen(known.ways_of(collection or known.collection), known.name)
-
-
-def _specs(bands: Mapping[str, BandStudy] | None) -> dict[str, BandSpec]:
-    return {
-        name: BandSpec(name=spec.name, index=spec.index, scale=spec.scale, offset=spec.offset)
-        for name, spec in (bands or {}).items()
-    }

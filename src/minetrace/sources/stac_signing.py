@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import threading
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +33,8 @@ class Access:
 
     Attributes:
         kind: ``open``, ``sas`` (tokens from a service, added to the address), ``s3`` (AWS
-            signature version 4), ``bearer`` (a token in a header).
+            signature version 4), ``bearer`` (a token in a header), ``basic`` (a key as the user of
+            basic authentication).
         url: of the token service, for ``sas``; of the S3 endpoint, for ``s3``.
         hosts: endings of the hosts that it is for; empty for all.
         key_env, secret_env: environment variables of the S3 keys.
@@ -41,7 +43,7 @@ class Access:
         requester_pays: True if the bucket bills who reads it.
     """
 
-    kind: Literal["open", "sas", "s3", "bearer"] = "open"
+    kind: Literal["open", "sas", "s3", "bearer", "basic"] = "open"
     url: str = ""
     hosts: tuple[str, ...] = ()
     key_env: str = ""
@@ -53,7 +55,8 @@ class Access:
     @property
     def needs(self) -> tuple[str, ...]:
         """Environment variables without which it does not work."""
-        wanted = {"s3": (self.key_env, self.secret_env), "bearer": (self.token_env,)}
+        wanted = {"s3": (self.key_env, self.secret_env), "bearer": (self.token_env,),
+                  "basic": (self.token_env,)}  # fmt: skip
         return wanted.get(self.kind, ())
 
     @property
@@ -109,17 +112,21 @@ def signer(access: Access, client: HttpClient) -> Signer | None:
         return lambda _method, url: (_with_token(access, client, url), {})
     if access.kind == "s3":
         return lambda method, url: (url, _aws(access, method, url, datetime.now(UTC)))
-    if access.kind == "bearer":
-        return lambda _method, url: (url, _bearer(access, url))
+    if access.kind in ("bearer", "basic"):
+        return lambda _method, url: (url, _in_header(access, url))
     return None
 
 
-def _bearer(access: Access, url: str) -> Mapping[str, str]:
+def _in_header(access: Access, url: str) -> Mapping[str, str]:
+    """A token or a key, for an address that it is for and that nobody listens in on."""
     parts = urlsplit(url)
     private = parts.scheme == "https" or parts.hostname in LOOPBACK
     if not (private and access.covers(url)):
         return {}
-    return {"Authorization": f"Bearer {os.environ.get(access.token_env, '')}"}
+    secret = os.environ.get(access.token_env, "")
+    if access.kind == "basic":
+        return {"Authorization": "Basic " + b64encode(f"{secret}:".encode()).decode()}
+    return {"Authorization": f"Bearer {secret}"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,48 @@
+"""What a study says of providers that want an account: Planet, and what was fetched from it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from minetrace.flow.study_parts import Bands, Closed, FilePath, RequestStudy
+
+
+class PlanetStudy(Closed):
+    """Planet basemaps, by an API key in the environment."""
+
+    kind: Literal["planet"] = Field(description="quads of Planet basemaps")
+    mosaics: str = Field(
+        "planet_medres_normalized_analytic_*",
+        description="names of mosaics; * and ? stand for anything",
+    )
+    choose: Literal["clearest", "all"] = Field(
+        "clearest", description="per place and period the least hazy one, or all of them"
+    )
+    choices: FilePath | None = Field(
+        None, description="a cloudfree_quads_info.csv that has chosen already"
+    )
+    bands: Bands | None = Field(None, description="common name: {index}; default: the product's")
+    scale: float | None = Field(None, description="needed for visual mosaics; else the product's")
+    offset: float | None = Field(None, description="added to number * scale")
+    url: str = Field("https://api.planet.com", description="of the service")
+    key_env: str = Field("PL_API_KEY", description="environment variable of the API key")
+    requests: RequestStudy = RequestStudy()
+    refresh: bool = Field(False, description="choose again, whatever was chosen before")
+    licence: str = Field("", description="said in the data card")
+    attribution: str = Field("", description="said in the data card and on the map")
+
+
+class QuadStudy(Closed):
+    """Basemap quads on a disk: a folder a year, a file a quad."""
+
+    kind: Literal["quads"] = Field(description="quads on a disk, such as tiff_tiles/2019/*.tiff")
+    path: FilePath = Field(description="the folder that holds a folder a year")
+    bands: Bands | None = Field(
+        None, description="common name: {index}; default: blue, green, red, nir"
+    )
+    scale: float | None = Field(None, description="default: 0.0001, if the files have 16 bits")
+    offset: float | None = Field(None, description="added to number * scale")
+    licence: str = Field("", description="said in the data card")
+    attribution: str = Field("", description="said in the data card and on the map")
