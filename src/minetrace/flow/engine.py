@@ -1,27 +1,29 @@
-"""Running lists of independent, idempotent tasks, in this process or in several on this machine."""
+"""Running lists of independent, idempotent tasks, wherever they are done.
+
+Who does them is a crew: this process, several on this machine, or the workers of a cluster. A
+worker that dies, hangs or runs out of memory costs the task that it was at, and nobody else's; a
+task that did so three times is given up by name, so that a run with one poisonous tile ends.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from minetrace.errors import FailedError
+from minetrace.flow.study_engine import EngineStudy
 
-Result = TypeVar("Result")
 Given = TypeVar("Given", covariant=True)
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": "128",
-               "GDAL_PAM_ENABLED": "NO"}  # fmt: skip
-_shared: Any = None  # what a worker process was given once, at its start
+TRIES = 3
+LOST_IN_A_ROW = 20  # tries that end so without any success between: it is not the tasks
+LIMIT_S = 3 * 3600.0
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "GDAL_NUM_THREADS": "1", "GDAL_CACHEMAX": "128",
+              "GDAL_PAM_ENABLED": "NO"}  # fmt: skip
 
 
 class Task(Protocol[Given]):
@@ -32,124 +34,177 @@ class Task(Protocol[Given]):
         ...
 
 
-class Engine:
-    """Runs tasks with a given number of workers; 1 stays in this process."""
+Doing = TypeVar("Doing", bound=Task[Any])
 
-    def __init__(self, shared: Any, workers: int, pool: ProcessPoolExecutor | None) -> None:
-        self._shared = shared
-        self._pool = pool
-        self.workers = workers
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A task that can be done in smaller parts, so that only the poisonous part is given up."""
+
+    def parts(self) -> Sequence[Task[Any]]:
+        """The parts; none if it is as small as it gets."""
+        ...
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A task on its way, and how often it cost a worker before."""
+
+    task: Task[Any]
+    limited: bool = True
+    before: int = 0
+
+
+@dataclass(frozen=True)
+class Died:
+    """A trial without a result.
+
+    Attributes:
+        reason: what happened, as the user should read it.
+        blamed: False if the task had no part in it.
+    """
+
+    reason: str
+    blamed: bool = True
+
+
+class Crew(Protocol):
+    """Who does tasks."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks are done at once at most."""
+        ...
+
+    def room(self) -> int:
+        """How many tasks may be under way now: what there are hands and memory for."""
+        ...
+
+    def begin(self, trial: Trial) -> None:
+        """Begin a task, without waiting for it."""
+        ...
+
+    def landed(self) -> tuple[Trial, Any]:
+        """Wait for one of the tasks under way: its result, or how it `Died`.
+
+        Raises:
+            Exception: what the task raised, or what no task can help.
+        """
+        ...
+
+
+class Engine:
+    """Runs tasks through a crew."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+
+    @property
+    def workers(self) -> int:
+        """How many tasks are done at once at most."""
+        return self._crew.workers
 
     @classmethod
     @contextmanager
-    def of(cls, shared: Any, workers: int) -> Iterator[Engine]:
-        """Start workers that share ``shared``; they end with the block, at once if cut off."""
-        os.environ.update({k: v for k, v in _ONE_THREAD.items() if k not in os.environ})
-        if workers == 1:
-            yield cls(shared, 1, None)
-            return
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(workers, context, _begin, (shared, os.getpid()))
-        try:
-            yield cls(shared, workers, pool)
-        except BaseException:
-            _stop(pool)
-            raise
-        pool.shutdown()
+    def of(
+        cls,
+        shared: Any,
+        workers: int,
+        settings: EngineStudy | None = None,
+        folder: Path | None = None,
+    ) -> Iterator[Engine]:
+        """Gather workers that share ``shared``; they end with the block, at once if cut off.
 
-    def each(self, tasks: Iterable[Task[Result]], done: Callable[[Result], None]) -> None:
-        """Run every task and hand each result over as it comes.
+        Args:
+            shared: given to each worker once.
+            workers: processes of the local engine; 1 stays in this process.
+            settings: which engine, and its limits.
+            folder: that workers elsewhere must be able to see.
 
         Raises:
-            FailedError: a worker process died.
+            StudyError: no scheduler answers.
+            MissingExtraError: what a cluster needs is not installed.
         """
-        if self._pool is None:
-            for task in tasks:
-                done(task(self._shared))
-            return
-        try:
-            self._spread(self._pool, iter(tasks), done)
-        except BrokenProcessPool as error:
-            raise FailedError(
-                "a worker process died, perhaps for want of memory; what is done is kept: "
-                "run the same command again, with fewer --workers if it happens twice"
-            ) from error
+        os.environ.update({k: v for k, v in ONE_THREAD.items() if k not in os.environ})
+        with _crew(shared, workers, settings or EngineStudy(), folder) as crew:
+            yield cls(crew)
 
-    def _spread(
+    def each(
         self,
-        pool: ProcessPoolExecutor,
-        tasks: Iterator[Task[Result]],
-        done: Callable[[Result], None],
+        tasks: Iterable[Doing],
+        done: Callable[[Any], None],
+        lost: Callable[[Doing, str], None] | None = None,
+        *,
+        limited: bool = True,
     ) -> None:
-        flying: set[Future[Result]] = set()
-        exhausted = False
-        while flying or not exhausted:
-            while not exhausted and len(flying) < 2 * self.workers:
-                task = next(tasks, None)
-                if task is None:
-                    exhausted = True
-                else:
-                    with _deaf(), _without_main():  # the first task starts the processes
-                        flying.add(pool.submit(_work, task))
-            landed, flying = wait(flying, return_when=FIRST_COMPLETED)
-            for future in landed:
-                done(future.result())
+        """Run every task and hand each result over as it comes.
+
+        Args:
+            tasks: taken one by one as there is room for them.
+            done: gets each result.
+            lost: gets each task that cost a worker three times, and why; None: an error.
+            limited: a task that takes longer than the engine's limit has failed.
+
+        Raises:
+            FailedError: a task was lost and nobody takes it, or every worker dies.
+        """
+        fresh, again, flying, in_a_row = iter(tasks), deque[Trial](), 0, 0
+        while True:
+            while flying < self._crew.room():
+                task = next(fresh, None)
+                if task is None and not again:
+                    break
+                self._crew.begin(again.popleft() if task is None else Trial(task, limited))
+                flying += 1
+            if not flying:
+                return
+            trial, outcome = self._crew.landed()
+            flying -= 1
+            if not isinstance(outcome, Died):
+                in_a_row = 0
+                done(outcome)
+                continue
+            in_a_row += outcome.blamed
+            _refuse_only_deaths(in_a_row, outcome)
+            again.extend(_next_trials(trial, outcome, lost))
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _next_trials(
+    trial: Trial, died: Died, lost: Callable[[Any, str], None] | None
+) -> Sequence[Trial]:
+    """What to try after a trial died; tells who wants to know if that is nothing."""
+    if not died.blamed:
+        return [trial]
+    parts = trial.task.parts() if isinstance(trial.task, Divisible) else ()
+    if parts:
+        return [Trial(part, trial.limited) for part in parts]
+    if trial.before + 1 < TRIES:
+        return [replace(trial, before=trial.before + 1)]
+    reason = f"given up after {TRIES} tries: {died.reason}"
+    if lost is None:
+        raise FailedError(f"{trial.task}: {reason}; what is done is kept, the same command goes on")
+    lost(trial.task, reason)
+    return []
 
 
-@contextmanager
-def _deaf() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment: heard afterwards, and not by processes made meanwhile."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _refuse_only_deaths(in_a_row: int, died: Died) -> None:
+    if in_a_row >= LOST_IN_A_ROW:
+        raise FailedError(
+            f"{in_a_row} tries in a row cost their worker ({died.reason}), so it is not the tiles; "
+            "what is done is kept: run the same command again with fewer --workers, a smaller "
+            "grid.tile or a larger engine.task_limit_s"
+        )
 
 
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Keep new processes from running the user's script again.
+def _crew(
+    shared: Any, workers: int, settings: EngineStudy, folder: Path | None
+) -> AbstractContextManager[Crew]:
+    if settings.kind != "local":
+        from minetrace.flow.crew_dask import cluster
 
-    A spawned process imports the main module of its parent, so a script without a guard would
-    start over in every worker. Workers need nothing of it.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+        return cluster(shared, settings, folder)
+    from minetrace.flow.crew_local import alone, processes
 
-
-def _begin(shared: Any, parent: int) -> None:
-    global _shared
-    _shared = shared
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-
-
-def _die_with(parent: int) -> None:
-    """End a worker whose parent was killed: it would go on writing into a folder that is free."""
-    while os.getppid() == parent:
-        time.sleep(0.2)
-    os._exit(1)
-
-
-def _work(task: Task[Result]) -> Result:
-    return task(_shared)
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    """Kill the workers: whatever they were writing is not yet in its place."""
-    processes = list((getattr(pool, "_processes", None) or {}).values())
-    for process in processes:
-        process.kill()
-    for process in processes:
-        process.join()
-    pool.shutdown(wait=False, cancel_futures=True)
+    if workers == 1 and settings.task_limit_s is None:
+        return alone(shared)
+    return processes(shared, workers, settings)

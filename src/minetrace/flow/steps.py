@@ -26,7 +26,7 @@ from minetrace.flow import hashes
 from minetrace.flow.chances import with_chances
 from minetrace.flow.decoding import Decoder
 from minetrace.flow.deliver import deliver
-from minetrace.flow.engine import Engine, Task
+from minetrace.flow.engine import Engine
 from minetrace.flow.kept import kept
 from minetrace.flow.looked import LookedShares, region_shares
 from minetrace.flow.models import not_for
@@ -34,7 +34,7 @@ from minetrace.flow.plan import Job, Place, plan
 from minetrace.flow.report import Attempt, Reporter, Silent, Stage, write_report
 from minetrace.flow.study import Study
 from minetrace.flow.summary import Summary, summarise
-from minetrace.flow.tasks import Compose, Decode, Done, Outline, Score
+from minetrace.flow.tasks import Compose, Decode, Done, Making, Outline, Score, give_up
 from minetrace.flow.verified import with_verified
 from minetrace.panel.build import IdentityRules, build_panel
 from minetrace.publish.geopackage import write_geopackage
@@ -80,7 +80,8 @@ def run(
         _tell_what_is_left(job, tell)
         try:
             walk = _Walk(job, ledger, tell, attempt)
-            with Engine.of(job, workers) as engine:
+            with Engine.of(job, workers, job.study.engine, folder.root) as engine:
+                attempt.workers = engine.workers
                 walk.composites(engine)
                 walk.scores(engine)
                 walk.refuse_failures(allow_missing=allow_missing)
@@ -211,7 +212,7 @@ class _Walk:
             read_hash = hashes.outline_hash(self.job, self.ledger, number)
             if not self._is_done(Key("footprints", period.label), read_hash):
                 tasks.append(Outline(number, read_hash))
-        self._do("outlines", engine, tasks, len(self.job.periods), 0.0)
+        self._do("outlines", engine, tasks, len(self.job.periods), 0.0, whole=True)
 
     def panel(self) -> gpd.GeoDataFrame:
         """Outlines to sites with an identity."""
@@ -312,9 +313,10 @@ class _Walk:
         return side
 
     def _do(
-        self, name: str, engine: Engine, tasks: Sequence[Task[Done]], total: int, km2: float,
-        pending: int | None = None,
+        self, name: str, engine: Engine, tasks: Sequence[Making], total: int, km2: float,
+        pending: int | None = None, *, whole: bool = False,
     ) -> None:  # fmt: skip
+        """Run the tasks of a stage; those that make a whole period may take long, not be lost."""
         count = len(tasks) if pending is None else pending
         with self._timed(name, count, km2) as stage:
             stage.skipped = total - count
@@ -330,7 +332,10 @@ class _Walk:
                 stage.bytes_read += done.bytes_read
                 self.tell.advance(len(done.keys), done.km2, failed)
 
-            engine.each(tasks, settle)
+            def lost(task: Making, reason: str) -> None:
+                settle(give_up(self.job, task, reason))
+
+            engine.each(tasks, settle, None if whole else lost, limited=not whole)
 
     def _timed(self, name: str, tasks: int, km2: float) -> _Clock:
         stage = Stage(name)

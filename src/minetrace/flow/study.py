@@ -19,10 +19,12 @@ from pydantic import (
     model_validator,
 )
 
+from minetrace.composites.best_pixel import Preferences
 from minetrace.core.period import Period, ordered
 from minetrace.errors import PeriodError, StudyError
 from minetrace.flow.settings import as_yaml, complaint, read_settings
 from minetrace.flow.study_chips import ChipStudy, LabelStudy
+from minetrace.flow.study_engine import EngineStudy
 from minetrace.flow.study_sources import SOURCES, AnySource, Closed, FilePath
 from minetrace.flow.study_time import DecodeStudy, RulesStudy
 
@@ -68,13 +70,39 @@ class GridStudy(Closed):
     tile: int = Field(2048, ge=64, le=16384, description="side of a stored tile, pixels")
 
 
+class BestPixelStudy(Closed):
+    """What makes a look best, for best-pixel: three scores from 0 to 1, weighed and added up."""
+
+    day: float | None = Field(
+        None, description="days after the period's start that are best; default: its middle"
+    )
+    day_spread: float = Field(60.0, gt=0, description="days away at which the score is 0.61")
+    day_weight: float = Field(1.0, ge=0, description="of the day")
+    cloud_weight: float = Field(1.0, ge=0, description="of the distance to what is not clear")
+    haze_weight: float = Field(1.0, ge=0, description="of little haze, by blue and red")
+
+
 class CompositeStudy(Closed):
     """How many looks become one picture."""
 
-    method: Literal["median", "clearest"] = Field(
-        "median", description="of all clear looks, or the one clearest date of each block"
-    )
+    method: Literal[
+        "median", "clearest", "medoid", "percentile", "geometric-median", "mean", "best-pixel"
+    ] = Field("median", description="see 'The composite of a period' in the method")
     min_looks: int = Field(1, ge=1, description="clear looks that a pixel needs to be valid")
+    percent: float = Field(50.0, ge=0, le=100, description="for percentile: which")
+    best: BestPixelStudy = BestPixelStudy()
+
+    def preferences(self, period: Period) -> Preferences:
+        """What best-pixel goes by in a period."""
+        said = self.best.model_dump()
+        if self.best.day is None:
+            said["day"] = (period.end - period.start).days / 2
+        return Preferences(**said)
+
+    def settings(self) -> dict[str, Any]:
+        """What composites depend on: what is always said, and what is not as it would be."""
+        always = {"method": self.method, "min_looks": self.min_looks}
+        return always | self.model_dump(exclude_defaults=True)
 
 
 class ModelStudy(Closed):
@@ -175,6 +203,7 @@ class Study(Closed):
     rules: RulesStudy | None = Field(None, description="which outlines become sites; default: all")
     panel: PanelStudy = PanelStudy()
     publish: PublishStudy = PublishStudy()
+    engine: EngineStudy = EngineStudy()
     labels: Annotated[tuple[LabelStudy, ...], BeforeValidator(_as_list)] = Field(
         (), description="reference polygons and points, for 'minetrace chips'"
     )
@@ -237,6 +266,8 @@ class Study(Closed):
                 # the folder changes, how it is read does not
                 settings["sources"][0]["path"] = given["path"]
                 flags = {key: value for key, value in flags.items() if key != "sources"}
+            if "engine" in flags:
+                flags = {**flags, "engine": {**settings["engine"], **flags["engine"]}}
             return cls.of({**settings, **flags}, origin=str(path))
         needed = {"region": "--region", "periods": "--years", "sources": "--source"}
         missing = [flag for key, flag in needed.items() if key not in flags]

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial, reduce
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import box
 
 from minetrace.composites.blocks import blocks_for_budget
-from minetrace.composites.methods import CHOICE_PX, begin
+from minetrace.composites.methods import CHOICE_PX
 from minetrace.core.grid import Rect, Tile
 from minetrace.core.period import Period
-from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, Raster
+from minetrace.core.raster import NODATA, Raster, stored_scale
 from minetrace.core.region import project
 from minetrace.core.scores import NOT_LOOKED, SCALE, Scores
 from minetrace.errors import (
@@ -32,6 +32,7 @@ from minetrace.errors import (
     UserError,
 )
 from minetrace.flow.ahead import Ahead, in_order
+from minetrace.flow.compositing import begin_composite, looks_near
 from minetrace.flow.decoding import NAMES, Decoder
 from minetrace.flow.plan import Job, Look, Place
 from minetrace.flow.readers import CompositeReader, ScoreReader, cell_coverage, mosaic
@@ -48,7 +49,8 @@ SCORE_RECIPE = 1
 DECODE_RECIPE = 1
 OUTLINE_RECIPE = 1
 BLOCK_BUDGET = 512 << 20  # bytes of looks held at once by one worker
-AHEAD_BUDGET = 768 << 20  # bytes of looks that are read meanwhile
+AHEAD_BUDGET = 512 << 20  # bytes of looks that are read meanwhile
+LOW_ROWS = 256  # of a piece that is reduced while the next is waited for
 READING = 4  # reading a look takes about so many times its own memory
 
 
@@ -61,6 +63,22 @@ class Done:
     bytes_read: int
 
 
+Artefacts = tuple[tuple[Key, str], ...]
+"""Keys, and the hash of what each is made from."""
+
+
+class Making(Protocol):
+    """A task that makes artefacts."""
+
+    def artefacts(self, job: Job) -> Artefacts:
+        """What it makes."""
+        ...
+
+    def __call__(self, job: Job, /) -> Done:
+        """Make them."""
+        ...
+
+
 @dataclass(frozen=True)
 class Compose:
     """Make the composite of one tile in one period."""
@@ -69,6 +87,10 @@ class Compose:
     place: int
     tile: Tile
     read_hash: str
+
+    def artefacts(self, job: Job) -> Artefacts:
+        """What it makes."""
+        return ((Key("composites", job.periods[self.period].label, self.tile.id), self.read_hash),)
 
     def __call__(self, job: Job) -> Done:
         """Feed every look, in blocks, and store what comes out."""
@@ -86,7 +108,7 @@ class Compose:
         names = (*job.bands, "clear_looks", "median_day")
         write = partial(
             write_cog, pixels=pixels, grid=place.grid, rect=self.tile.rect, names=names,
-            nodata=NODATA, scales=(REFLECTANCE_SCALE,) * len(job.bands) + (1.0, 1.0),
+            nodata=NODATA, scales=(*map(stored_scale, job.bands), 1.0, 1.0),
             overviews="AVERAGE",
         )  # fmt: skip
         sidecar.publish(
@@ -105,21 +127,24 @@ class Compose:
         pixels = np.full((len(job.bands) + 2, *tile.shape), NODATA, dtype=np.int16)
         pixels[-2] = 0
         period, bytes_read = job.periods[self.period], 0
-        blocks = tile.snapped(CHOICE_PX)
-        looks = [k for k in place.looks[period.label] if not (k.rect & blocks).empty]
+        looks = looks_near(job, place, period, self.tile)
         whole = _around(wanted, tile)
         if settings.method == "clearest":  # a tile may cut through blocks, a choice may not
             whole = whole.snapped(CHOICE_PX)
-        cut = blocks_for_budget(len(looks), len(job.bands), whole, BLOCK_BUDGET)
+        waits = any(job.sources[look.source].reads_ahead > 1 for look in looks)
+        cut = blocks_for_budget(
+            len(looks), len(job.bands), whole, BLOCK_BUDGET, most_rows=LOW_ROWS if waits else None
+        )
         cut = [block for block in cut if wanted[(block & tile).within(tile)].any()]
-        days = [_days(looks, block) for block in cut]
-        reads = (partial(_day, job, place, line, block)
+        around = begin_composite(job, period).margin_px
+        days = [_days(looks, block.expand(around)) for block in cut]
+        reads = (partial(_day, job, place, line, block.expand(around))
                  for block, lines in zip(cut, days, strict=True) for line in lines)  # fmt: skip
         rasters = in_order(reads, _ahead(job, looks, cut))
         for block, lines in zip(cut, days, strict=True):
             part = block & tile
             inside = wanted[part.within(tile)]
-            composite = begin(settings.method, settings.min_looks)
+            composite = begin_composite(job, period)
             for line in lines:
                 raster = next(rasters)
                 composite.feed((line[0].scene.day - period.start).days, raster)
@@ -185,6 +210,19 @@ class Score:
     place: int
     tiles: tuple[Tile, ...]
     read_hashes: tuple[str, ...]
+
+    def artefacts(self, job: Job) -> Artefacts:
+        """What it makes."""
+        label = job.periods[self.period].label
+        keys = (Key("scores", label, tile.id) for tile in self.tiles)
+        return tuple(zip(keys, self.read_hashes, strict=True))
+
+    def parts(self) -> tuple[Score, ...]:
+        """Its tiles one by one; none if it has only one."""
+        if len(self.tiles) == 1:
+            return ()
+        each = zip(self.tiles, self.read_hashes, strict=True)
+        return tuple(Score(self.period, self.place, (t,), (h,)) for t, h in each)
 
     def __call__(self, job: Job) -> Done:
         """Scan the unit and store each tile as soon as it is complete."""
@@ -264,6 +302,11 @@ class Decode:
     read_hash: str
     decoder: Decoder
 
+    def artefacts(self, job: Job) -> Artefacts:
+        """What it makes."""
+        keys = (Key("decoded", period.label, self.tile.id) for period in job.periods)
+        return tuple((key, self.read_hash) for key in keys)
+
     def __call__(self, job: Job) -> Done:
         """Read what every period says, and store what they say together."""
         place = job.places[self.place]
@@ -317,6 +360,10 @@ class Outline:
     period: int
     read_hash: str
 
+    def artefacts(self, job: Job) -> Artefacts:
+        """What it makes."""
+        return ((Key("footprints", job.periods[self.period].label), self.read_hash),)
+
     def __call__(self, job: Job) -> Done:
         """Polygonise zone by zone, unite the zones, store."""
         period = job.periods[self.period]
@@ -339,6 +386,14 @@ class Outline:
             where=box(*job.region.geometry.bounds), facts={"outlines": len(united)},
         )  # fmt: skip
         return Done((key,), 0.0, bytes_read)
+
+
+def give_up(job: Job, task: Making, reason: str) -> Done:
+    """Record what a task would have made as failed."""
+    made = task.artefacts(job)
+    for key, read_hash in made:
+        sidecar.fail(job.run, key, read_hash=read_hash, reason=reason)
+    return Done(tuple(key for key, _ in made), 0.0, 0)
 
 
 def frame(rects: Iterable[Rect]) -> Rect:
@@ -368,8 +423,10 @@ def projection(place: Place, rect: Rect, cell_px: int = 1) -> dict[str, Any]:
 
 
 def _fail(job: Job, keys: Sequence[Key], read_hash: str, error: Exception) -> None:
-    """Record a failure, or raise it if it is not the tile's own."""
+    """Record a failure, or raise it if it is not the tile's own, or another try may help."""
     _raise_if_theirs(error)
+    if isinstance(error, MemoryError):
+        raise error
     known = isinstance(error, MinetraceError)
     reason = str(error) if known else f"{type(error).__name__}: {error}"
     for key in keys:

@@ -27,7 +27,7 @@ def command(
     from minetrace.faces.cli.card import facts
     from minetrace.faces.cli.progress import Bars
     from minetrace.flow.chips import make_chips
-    from minetrace.flow.engine import cores
+    from minetrace.flow.machine import cores
     from minetrace.flow.report import Silent
     from minetrace.flow.study import Study
 

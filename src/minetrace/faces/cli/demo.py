@@ -20,7 +20,7 @@ def command(
     Example:  minetrace demo
     """
     from minetrace.faces.cli.progress import Bars, show
-    from minetrace.flow.engine import cores
+    from minetrace.flow.machine import cores
     from minetrace.flow.steps import run
     from minetrace.flow.study import Study
     from minetrace.testing.world import find_or_make_world, world_study

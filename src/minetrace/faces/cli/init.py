@@ -36,15 +36,37 @@ sources:
 model: {{name: spectral}}        # or  path: my-model/  (model.onnx + model.json)
 """
 
+SLURM = """
+# Who does the work: jobs of SLURM (pip install 'minetrace[dask]'). The run folder lies where all
+# nodes see it. Give the command on a node that may stay for hours; it asks for the jobs itself.
+engine:
+  kind: slurm
+  # task_limit_s: 10800         # a task that takes longer is stopped and tried again
+  # task_gb: 2.0                # memory of a task
+  slurm:
+    jobs: 4
+    cores: 4                    # one worker process a core
+    memory: 16GB                # of a job: cores times task_gb, and some for the rest
+    walltime: "04:00:00"        # a job that ends is asked for again; what it did is kept
+    # queue: NAME               # the partition
+    # account: NAME             # who is charged
+    # interface: ib0            # network of the nodes
+    # directives: ["--constraint=NAME"]
+    # prologue: ["module load NAME"]
+"""
+
 
 def command(
     path: Path = typer.Argument(Path("study.yaml"), help="The study file to write."),
     schema: bool = typer.Option(False, "--schema", help="Print the JSON schema instead."),
+    slurm: bool = typer.Option(False, "--slurm", help="With the jobs to ask SLURM for."),
     force: bool = typer.Option(False, "--force", help="Replace a file that is there."),
 ) -> None:
     """Write a study to edit, or print its schema.
 
     Example:  minetrace init study.yaml
+
+    Example:  minetrace init --slurm study.yaml
     """
     from minetrace.errors import StudyError
     from minetrace.store.files import write_text
@@ -60,5 +82,5 @@ def command(
         raise StudyError(f"{path}: is there already; choose another name, or --force to replace it")
     name = path.stem if path.stem != "study" else path.resolve().parent.name
     safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name).strip("._-") or "study"
-    write_text(path, TEMPLATE.format(path=path, name=safe))
+    write_text(path, TEMPLATE.format(path=path, name=safe) + (SLURM if slurm else ""))
     typer.echo(f"{path} written. Edit region, periods and sources, then: minetrace run {path}")

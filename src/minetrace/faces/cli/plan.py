@@ -29,8 +29,8 @@ def command(
     import json
 
     from minetrace.faces.cli.forecast import show
-    from minetrace.flow.engine import cores
     from minetrace.flow.forecast import Prices, blind_ground, forecast
+    from minetrace.flow.machine import cores
     from minetrace.flow.plan import plan
     from minetrace.flow.study import Study
     from minetrace.store.files import write_json

@@ -23,6 +23,15 @@ def command(
     ),
     out: Path | None = typer.Option(None, help="The run folder.  [default: runs/NAME]"),
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core. No result changes."),
+    engine: str | None = typer.Option(
+        None, help="Who does the work: local, dask or slurm (extra: dask).  [default: local]"
+    ),
+    scheduler: str | None = typer.Option(
+        None, help="A Dask scheduler's address, such as tcp://10.0.0.1:8786; implies dask."
+    ),
+    task_limit: float | None = typer.Option(
+        None, help="Seconds after which a task is stopped and tried again.  [default: 3 hours]"
+    ),
     allow_missing: bool = typer.Option(False, help="Publish even if tiles failed."),
     quiet: bool = typer.Option(False, help="No progress, only the summary."),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
@@ -37,9 +46,11 @@ def command(
 
     Example:  minetrace run --region roi.geojson --years 2018-2025 --source earth-search
     --model artisanal-gold-rgb --delineate
+
+    Example:  minetrace run study.yaml --scheduler tcp://10.0.0.1:8786
     """
     from minetrace.faces.cli.progress import Bars, show
-    from minetrace.flow.engine import cores
+    from minetrace.flow.machine import cores
     from minetrace.flow.report import Silent
     from minetrace.flow.steps import run
     from minetrace.flow.study import Study
@@ -57,6 +68,10 @@ def command(
         flags["model"] = {"name": model} if named else {"path": str(Path(model).absolute())}
     if delineate is not None:
         flags["delineate"] = delineate
+    kind = engine or ("dask" if scheduler else None)
+    said = {"kind": kind, "scheduler": scheduler, "task_limit_s": task_limit}
+    if any(value is not None for value in said.values()):
+        flags["engine"] = {key: value for key, value in said.items() if value is not None}
     asked = Study.from_flags(study, flags, name=out.name if out else None)
     reporter = Silent() if quiet or as_json else Bars()
     summary = run(

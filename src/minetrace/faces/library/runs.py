@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from minetrace.flow.engine import cores
+from minetrace.flow.machine import cores
 from minetrace.flow.open_run import Run
 from minetrace.flow.report import Silent
 from minetrace.flow.steps import run as walk
