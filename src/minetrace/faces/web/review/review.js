@@ -172,13 +172,13 @@ const answer = once(async (verdict) => {
 
 const undo = once(async () => {
   if (!(await outbox.flush())) throw new Error("Undo needs the desk, which does not answer");
-  const { item, progress } = await desk.back();
+  const { item } = await desk.back();
   if (!item) return trouble("You have no answer to take back.");
   await outbox.put(item.item, "undo", item.settles ? "settle" : "", 0, shown());
   state.disputes = item.settles;
+  const { progress } = await desk.next(state.disputes, [item.item]);
   tellProgress(progress);
   await show(item);
-  tellProgress((await desk.next(state.disputes, [item.item])).progress);
 });
 
 const outlines = once(async () => {
