@@ -1,8 +1,9 @@
 """How reading from a catalog overlaps with computing, and how many bytes it costs.
 
-    python benchmarks/stac.py [--latency-ms 50] [--dates 12] [--side 2048]
+    python benchmarks/stac.py [--latency-ms 50] [--line-mbit 0] [--dates 12] [--side 2048]
 
-A catalog of made-up scenes is served by another process of this machine with a latency. Three runs
+A catalog of made-up scenes is served by another process of this machine with a latency and, with
+``--line-mbit``, over a line of so many megabits a second that all requests share. Three runs
 of the same composite in one process: reading alone, computing alone (from memory), and both as a
 run does them.
 A median takes much less time than its reading, so it is made so often that the two take as long:
@@ -32,11 +33,12 @@ from affine import Affine
 from pyproj import Transformer
 from shapely.geometry import box
 
+from minetrace.composites.blocks import blocks_for_budget
 from minetrace.composites.methods import begin
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.raster import Raster
 from minetrace.flow.ahead import Ahead, in_order
-from minetrace.flow.tasks import AHEAD_BUDGET, READING
+from minetrace.flow.tasks import AHEAD_BUDGET, BLOCK_BUDGET, LOW_ROWS, READING
 from minetrace.sources.masks import dilate
 from minetrace.sources.stac import StacSource
 from minetrace.sources.stac_options import Quest, StacOptions
@@ -70,8 +72,8 @@ def shots(dates: int, side: int) -> list[Shot]:
     return made
 
 
-def _serve(folder: Path, latency_s: float, pipe: Any) -> None:
-    with StacServer(folder, latency_s=latency_s) as served:
+def _serve(folder: Path, latency_s: float, line_bytes_s: float | None, pipe: Any) -> None:
+    with StacServer(folder, latency_s=latency_s, line_bytes_s=line_bytes_s) as served:
         pipe.send(served.url)
         while pipe.recv() == "seen":  # tell what was sent since the last time
             pipe.send((served.seen.bytes_sent, len(served.seen.requests)))
@@ -79,11 +81,13 @@ def _serve(folder: Path, latency_s: float, pipe: Any) -> None:
 
 
 @contextmanager
-def serving(folder: Path, latency_s: float) -> Iterator[tuple[str, Any, psutil.Process]]:
+def serving(
+    folder: Path, latency_s: float, line_mbit: float
+) -> Iterator[tuple[str, Any, psutil.Process]]:
     """A server in a process of its own: its address, what it sent since last asked, the process."""
     here, there = multiprocessing.Pipe()
     start = multiprocessing.get_context("spawn").Process
-    process = start(target=_serve, args=(folder, latency_s, there))
+    process = start(target=_serve, args=(folder, latency_s, line_mbit * 125e3 or None, there))
     process.start()
 
     def sent() -> tuple[int, int]:
@@ -101,9 +105,8 @@ def compose(
 ) -> float:
     """Seconds to read (unless pixels are given) and reduce every scene, strip by strip."""
     began = time.perf_counter()
-    strips = [Rect(row, rect.col, min(256, rect.row_stop - row), rect.width)
-              for row in range(rect.row, rect.row_stop, 256)]  # fmt: skip
     scenes = source.scenes()
+    strips = strips_of(rect, len(scenes))
     jobs = [partial(source.read, scene, BANDS, grid, strip) for strip in strips for scene in scenes]
     looks = iter(pixels) if pixels is not None else in_order(jobs, ahead(at_once, rect.width))
     for strip in strips:
@@ -125,18 +128,22 @@ def ahead(at_once: int, width: int) -> Ahead:
 
 def read_all(source: Any, rect: Rect, grid: Grid, at_once: int) -> tuple[float, list[Raster]]:
     began = time.perf_counter()
-    strips = [Rect(row, rect.col, min(256, rect.row_stop - row), rect.width)
-              for row in range(rect.row, rect.row_stop, 256)]  # fmt: skip
     jobs = [partial(source.read, scene, BANDS, grid, strip)
-            for strip in strips for scene in source.scenes()]  # fmt: skip
+            for strip in strips_of(rect, len(source.scenes()))
+            for scene in source.scenes()]  # fmt: skip
     looks: deque[Raster] = deque(in_order(jobs, ahead(at_once, rect.width)))
     return time.perf_counter() - began, list(looks)
 
 
-def busy_s(server: psutil.Process) -> float:
-    """Seconds of processor that we and the server have used."""
+def strips_of(rect: Rect, dates: int) -> list[Rect]:
+    """The pieces that a run would make it in."""
+    return blocks_for_budget(dates, len(BANDS), rect, BLOCK_BUDGET, most_rows=LOW_ROWS)
+
+
+def busy_s(server: psutil.Process) -> tuple[float, float]:
+    """Seconds of processor that we have used, and that the server has."""
     theirs = server.cpu_times()
-    return time.process_time() + theirs.user + theirs.system
+    return time.process_time(), theirs.user + theirs.system
 
 
 def touched_bytes(folder: Path, rect: Rect, grid: Grid) -> int:
@@ -155,6 +162,7 @@ def touched_bytes(folder: Path, rect: Rect, grid: Grid) -> int:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--latency-ms", type=float, default=50.0)
+    asked.add_argument("--line-mbit", type=float, default=0.0, help="0: as fast as it goes")
     asked.add_argument("--dates", type=int, default=12)
     asked.add_argument("--side", type=int, default=2048)
     asked.add_argument("--block", type=int, default=512)
@@ -169,7 +177,8 @@ def main() -> None:
     to = Transformer.from_crs(UTM, "EPSG:4326", always_xy=True)
     lon, lat = to.transform(*CORNER)
     region = box(lon, lat - 0.1, lon + 0.1, lat)
-    with serving(folder / "catalog", given.latency_ms / 1000) as (url, sent, server):
+    served = serving(folder / "catalog", given.latency_ms / 1000, given.line_mbit)
+    with served as (url, sent, server):
 
         def source(name: str) -> StacSource:
             quest = Quest(region, region, ((date(2023, 1, 1), date(2024, 1, 1)),),
@@ -177,9 +186,9 @@ def main() -> None:
             return StacSource(StacOptions(url, "sentinel-2-c1-l2a", http=http), quest)
 
         alone = source("one")
-        busy = busy_s(server)
+        before = busy_s(server)
         read_s, looks = read_all(alone, rect, grid, alone.reads_ahead)
-        busy = busy_s(server) - busy
+        ours_s, theirs_s = (b - a for a, b in zip(before, busy_s(server), strict=True))
         once_s = compose(alone, rect, grid, 1, 1, pixels=looks)
         work = given.work or max(1, round(read_s / once_s))
         compute_s = compose(alone, rect, grid, 1, work, pixels=looks)
@@ -190,13 +199,14 @@ def main() -> None:
         sent_bytes, requests = sent()
         apart_s = compose(source("three"), rect, grid, 1, work)
     touched = touched_bytes(folder / "catalog", rect, grid)
-    print(
-        f"{given.dates} dates x {len(BANDS)} bands x {inner}² px, {given.latency_ms:g} ms latency"
-    )
-    print(f"reading alone    {read_s:7.2f} s; {busy:.2f} s of processor, the server's included")
-    print(f"computing alone  {compute_s:7.2f} s")
+    line = f"{given.line_mbit:g} Mbit/s" if given.line_mbit else "no limit to the line"
+    print(f"{given.dates} dates x {len(BANDS)} bands x {inner}² px")
+    print(f"{given.latency_ms:g} ms latency, {line}")
+    print(f"reading alone    {read_s:7.2f} s; {ours_s:.2f} s of processor, and the server's "
+          f"{theirs_s:.2f} s")  # fmt: skip
+    print(f"computing alone  {compute_s:7.2f} s: the median made {work} times")
     print(f"both             {wall_s:7.2f} s = {wall_s / max(read_s, compute_s):.2f} x the larger")
-    least = (busy + compute_s) / (os.cpu_count() or 1)
+    least = (ours_s + theirs_s + compute_s) / (os.cpu_count() or 1)
     print(f"all cores busy   {least:7.2f} s = {least / max(read_s, compute_s):.2f} x the larger: "
           "no machine with these cores can be faster")  # fmt: skip
     print(f"one by one       {apart_s:7.2f} s")

@@ -15,13 +15,18 @@ rects = st.builds(
 
 
 @given(
-    rect=rects, dates=st.integers(0, 300), bands=st.integers(1, 8), megabytes=st.integers(1, 900)
+    rect=rects,
+    dates=st.integers(0, 300),
+    bands=st.integers(1, 8),
+    megabytes=st.integers(1, 900),
+    most_rows=st.none() | st.integers(1, 2000),
 )
 @settings(max_examples=80, deadline=None)
 def test_pieces_partition_and_never_cut_a_block(
-    rect: Rect, dates: int, bands: int, megabytes: int
+    rect: Rect, dates: int, bands: int, megabytes: int, most_rows: int | None
 ) -> None:
-    pieces = blocks_for_budget(dates, bands, rect, megabytes << 20)
+    pieces = blocks_for_budget(dates, bands, rect, megabytes << 20, most_rows=most_rows)
+    assert most_rows is None or all(p.height <= max(most_rows, BLOCK_PX) for p in pieces)
     count = np.zeros(rect.shape, dtype=int)
     seen: set[Rect] = set()
     for piece in pieces:

@@ -34,6 +34,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     return {
         "spectral": {"model": {"name": "spectral"}},
         "clearest": {"model": {"name": "spectral"}, "composite": {"method": "clearest"}},
+        "medoid": {"model": {"name": "spectral"}, "composite": {"method": "medoid"}},
+        "best": {
+            "model": {"name": "spectral"},
+            "composite": {"method": "best-pixel", "best": {"day": 200}},
+        },
         "patch": {"model": {"path": str(folder / "patch"), "statistics": ["std"]}},
         "delineated": {"model": {"path": str(folder / "patch")}, "delineate": True},
         "unet": {"model": {"path": str(folder / "unet")}},
@@ -47,7 +52,9 @@ def study(world: World, **changes: Any) -> Study:
     return Study.of({**base, **changes})
 
 
-@pytest.mark.parametrize("kind", ["spectral", "clearest", "patch", "delineated", "unet"])
+@pytest.mark.parametrize(
+    "kind", ["spectral", "clearest", "medoid", "best", "patch", "delineated", "unet"]
+)
 def test_tile_sizes_and_workers_change_nothing(
     kind: str, world: World, models: Models, tmp_path: Path
 ) -> None:

@@ -7,7 +7,9 @@ from minetrace.core.grid import Rect
 BLOCK_PX = 256  # side of the blocks that COGs are stored in
 
 
-def blocks_for_budget(n_dates: int, n_bands: int, rect: Rect, budget_bytes: int) -> list[Rect]:
+def blocks_for_budget(
+    n_dates: int, n_bands: int, rect: Rect, budget_bytes: int, *, most_rows: int | None = None
+) -> list[Rect]:
     """Pieces of a rectangle, each of whole lattice blocks, for which all looks fit the budget.
 
     Pieces are as many whole rows of blocks as fit; where not even one row does, runs of blocks of
@@ -20,16 +22,21 @@ def blocks_for_budget(n_dates: int, n_bands: int, rect: Rect, budget_bytes: int)
         n_bands: bands of each look.
         rect: what is to be covered.
         budget_bytes: memory for looks, for one being read, and for the composite.
+        most_rows: no piece is higher, although memory would allow it (but for one block): many
+            low pieces let the next be read while one is reduced.
     """
     if rect.empty:
         return []
     blocks = max(1, budget_bytes // (bytes_per_px(n_dates, n_bands) * BLOCK_PX**2))
     across = rect.snapped(BLOCK_PX).width // BLOCK_PX
     if blocks >= across:
-        pieces = _strips(rect, int(blocks // across) * BLOCK_PX)
+        rows = int(blocks // across) * BLOCK_PX
+        if most_rows is not None:
+            rows = min(rows, max(1, most_rows // BLOCK_PX) * BLOCK_PX)
+        pieces = _strips(rect, rows)
         return [piece & rect for piece in pieces]
-    rows = _strips(rect, BLOCK_PX)
-    return [piece & rect for row in rows for piece in _runs(row, int(blocks) * BLOCK_PX)]
+    lines = _strips(rect, BLOCK_PX)
+    return [piece & rect for line in lines for piece in _runs(line, int(blocks) * BLOCK_PX)]
 
 
 def bytes_per_px(n_dates: int, n_bands: int) -> int:

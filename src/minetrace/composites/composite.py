@@ -59,7 +59,14 @@ class Composite:
 
 
 class Composer(Protocol):
-    """Something that is fed looks at one rectangle, one by one, and then gives a composite."""
+    """Something that is fed looks at one rectangle, one by one, and then gives a composite.
+
+    Attributes:
+        margin_px: looks are to reach so far beyond what is asked of ``result``.
+    """
+
+    @property
+    def margin_px(self) -> int: ...
 
     def feed(self, day_offset: int, look: Raster) -> None:
         """Take one look, taken so many days after the start of the period."""

@@ -1,92 +1,76 @@
-"""The two ways to make one picture of many: the median, and the clearest single date."""
+"""The ways to make one picture of many looks, by name, and the clearest single date."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from minetrace.composites.best_pixel import BestPixel, Preferences
 from minetrace.composites.composite import Composer, Composite, check_fit
-from minetrace.composites.median import masked_median, masked_median_of
+from minetrace.composites.geometric import geometric_median_of
+from minetrace.composites.held import Looks, OfAllLooks, Reduced, median_days
+from minetrace.composites.mean import mean_of
+from minetrace.composites.median import masked_median
+from minetrace.composites.medoid import medoid_of
+from minetrace.composites.percentile import percentile_of
 from minetrace.core.bands import nearest
 from minetrace.core.grid import Rect
 from minetrace.core.raster import NODATA, Raster
 from minetrace.errors import StudyError
 
 CHOICE_PX = 256  # side of the lattice blocks that each show one date
+METHODS = (
+    "median", "clearest", "medoid", "percentile", "geometric-median", "mean", "best-pixel",
+)  # fmt: skip
 
 
-def begin(method: str, min_looks: int = 1) -> Composer:
+def begin(
+    method: str, min_looks: int = 1, *, percent: float = 50.0,
+    preferences: Preferences | None = None,
+) -> Composer:  # fmt: skip
     """An empty composite that waits to be fed.
 
     Args:
-        method: ``median`` or ``clearest``.
+        method: one of ``METHODS``.
         min_looks: clear looks that a pixel needs to be valid.
+        percent: of ``percentile``, 0 to 100.
+        preferences: of ``best-pixel``; default: no day is better than another.
 
     Raises:
         StudyError: there is no such method.
     """
-    if method == "median":
-        return MedianComposite(min_looks)
+    reducers: dict[str, Callable[[Looks], Reduced]] = {
+        "median": median_of, "medoid": medoid_of, "geometric-median": geometric_median_of,
+        "mean": mean_of, "percentile": partial(percentile_of, percent=percent),
+    }  # fmt: skip
+    if method in reducers:
+        return OfAllLooks(reducers[method], min_looks)
     if method == "clearest":
         return ClearestDate(min_looks)
-    hint = nearest(method, ("median", "clearest"))
+    if method == "best-pixel":
+        return BestPixel(preferences or Preferences(0.0, day_weight=0.0), min_looks)
+    hint = nearest(method, METHODS)
     raise StudyError(
-        f"composite.method is {method!r}, neither median nor clearest"
+        f"composite.method is {method!r}, none of {', '.join(METHODS)}"
         + (f"; did you mean {hint}?" if hint else "")
     )
 
 
-class MedianComposite:
-    """The exact median of the clear looks at each pixel, band by band.
+def median_of(looks: Looks) -> Reduced:
+    """The exact median of the clear looks at each pixel, band by band."""
+    return masked_median(looks.stack, looks.valid), median_days(looks)
 
-    Holds every look that has a clear pixel until ``result``, so it is fed block by block
-    (``blocks_for_budget``). The order of feeding does not matter.
-    """
+
+class MedianComposite(OfAllLooks):
+    """The exact median of the clear looks at each pixel, band by band."""
 
     def __init__(self, min_looks: int = 1) -> None:
-        self.min_looks = min_looks
-        self._days: list[int] = []
-        self._looks: list[Raster] = []
-
-    def feed(self, day_offset: int, look: Raster) -> None:
-        """Take one look, taken so many days after the start of the period.
-
-        Raises:
-            ValueError: its bands or its GeoBox differ from those before.
-        """
-        if not look.valid.any():
-            return
-        if self._looks:
-            check_fit(look, self._looks[0].bands, self._looks[0].geobox)
-        self._days.append(day_offset)
-        self._looks.append(look)
-
-    def result(self, bands: Sequence[str], geobox: GeoBox) -> Composite:
-        """The median of all looks so far.
-
-        Args:
-            bands: common names, as in every look.
-            geobox: where the looks were; needed because there may have been none.
-
-        Raises:
-            ValueError: the looks were of other bands or elsewhere.
-        """
-        if not self._looks:
-            return Composite.blind(bands, geobox)
-        check_fit(self._looks[0], bands, geobox)
-        masks = [look.valid for look in self._looks]
-        pixels = masked_median([look.pixels for look in self._looks], masks)
-        clear_looks = np.zeros(masks[0].shape, dtype=np.uint16)
-        for mask in masks:
-            clear_looks += mask
-        valid = (clear_looks >= self.min_looks) & (clear_looks > 0)
-        pixels[:, ~valid] = NODATA
-        days = masked_median_of(self._days, masks)
-        return Composite(tuple(bands), pixels, clear_looks, days, valid, geobox)
+        super().__init__(median_of, min_looks)
 
 
 class ClearestDate:
@@ -98,6 +82,8 @@ class ClearestDate:
     does not show stay empty, and ``median_day`` is the chosen date's; ``clear_looks`` still counts
     the looks of every date. Nothing but the best date so far is held.
     """
+
+    margin_px = 0
 
     def __init__(self, min_looks: int = 1) -> None:
         self.min_looks = min_looks

@@ -38,6 +38,7 @@ LANDSAT_TM = {
     "SR_B7": "swir22", "ST_B6": "lwir",
 }  # fmt: skip
 
+RADAR = ("vv", "vh")  # backscatter, in decibels
 MASK_NAMES = {"scl": "scl", "qa_pixel": "qa_pixel", "qa": "qa_pixel"}
 
 

@@ -9,11 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from minetrace.core.bands import nearest
+from minetrace.core.bands import RADAR, nearest
 from minetrace.errors import BandError
 
 REFLECTANCE_SCALE = 1e-4  # int16 reflectance x 1e4
+PER_KELVIN = 10.0  # of thermal bands
+PER_DECIBEL = 100.0  # of radar
+PER_DEGREE = 100.0  # of slope
 NODATA = -32768
+
+
+def stored_scale(band: str) -> float:
+    """What a stored number times this is: reflectance, kelvin, decibels, metres or degrees."""
+    if band.startswith("lwir"):
+        return 1 / PER_KELVIN
+    if band in RADAR:
+        return 1 / PER_DECIBEL
+    if band == "slope":
+        return 1 / PER_DEGREE
+    return 1.0 if band == "elevation" else REFLECTANCE_SCALE
 
 
 @dataclass(frozen=True)
@@ -22,8 +36,8 @@ class Raster:
 
     Attributes:
         bands: STAC common names, in the order of ``pixels``.
-        pixels: (bands, height, width); imagery is int16 reflectance x 1e4 (kelvin x 10 for
-            thermal bands), NODATA where not valid.
+        pixels: (bands, height, width); imagery is int16 as ``stored_scale`` says (reflectance x
+            1e4, kelvin x 10, decibels x 100), NODATA where not valid.
         valid: (height, width), True where every band was seen and is clear.
         geobox: where the pixels are.
     """

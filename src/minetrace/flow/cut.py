@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from minetrace.chips.masks import label_of, paint, shares_of
 from minetrace.core.data_set import IGNORE, Chip
 from minetrace.core.grid import Tile
-from minetrace.core.raster import NODATA, REFLECTANCE_SCALE
+from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, stored_scale
 from minetrace.flow.chip_ground import Sheet, outside_of
 from minetrace.flow.plan import Job
 from minetrace.flow.study_chips import ChipStudy
@@ -58,7 +58,7 @@ class Cut:
         write = partial(write_cog, grid=place.grid, rect=rect)
         write_whole(shared.out / image_path(shared, self), partial(
             write, pixels=pixels, names=job.bands, nodata=NODATA,
-            scales=(REFLECTANCE_SCALE,) * len(job.bands),
+            scales=tuple(map(stored_scale, job.bands)),
         ))  # fmt: skip
         if shared.settings.png:
             write_whole(shared.out / png_path(shared, self, "png"), partial(_png, pixels=_eight_bit(

@@ -11,10 +11,10 @@ import shapely
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from minetrace.composites.methods import CHOICE_PX
 from minetrace.core.grid import Rect, Tile
 from minetrace.core.provenance import fingerprint
 from minetrace.core.region import Coverage
+from minetrace.flow.compositing import looks_near
 from minetrace.flow.decoding import Decoder
 from minetrace.flow.plan import Job, Place
 from minetrace.flow.tasks import (
@@ -34,15 +34,14 @@ PANEL_RECIPE = 2
 def composite_hash(job: Job, period: int, place: Place, tile: Tile) -> str:
     """Everything that the composite of a tile is made from."""
     span = job.periods[period]
-    blocks = tile.rect.snapped(CHOICE_PX)
-    looks = [k for k in place.looks[span.label] if not (k.rect & blocks).empty]
+    looks = looks_near(job, place, span, tile)
     return fingerprint({
         "recipe": COMPOSITE_RECIPE,
         "bands": job.bands,
         "grid": _grid(place),
         "tile": astuple(tile.rect),
         "ground": _ground(place.imagery, tile.rect),
-        "settings": job.study.composite.model_dump(),
+        "settings": job.study.composite.settings(),
         "start": span.start,
         "looks": [[k.source, str(k.scene.day), job.sources[k.source].signature(k.scene)]
                   for k in looks],

@@ -15,7 +15,7 @@ from pyproj import CRS
 from minetrace.core.bands import COMMON_NAMES
 from minetrace.core.grid import Grid, Rect, utm_crs
 from minetrace.core.model import Scorer
-from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, Raster
+from minetrace.core.raster import NODATA, Raster, stored_scale
 from minetrace.core.region import project
 from minetrace.core.scores import NOT_LOOKED, Scores, decode
 from minetrace.errors import BandError, RasterError
@@ -24,7 +24,6 @@ from minetrace.sources.dates import DateOptions
 from minetrace.sources.files import FileOptions, FileSource
 from minetrace.sources.source import Scene
 
-KELVIN_X10 = 0.1
 _ANY_DAY = DateOptions(day=date(2000, 1, 1))  # a single picture is scored whatever its day
 
 
@@ -165,7 +164,7 @@ def _as_dataset(image: xr.Dataset | xr.DataArray) -> xr.Dataset:
 
 def _stored(values: NDArray[np.floating], band: str) -> NDArray[np.int16]:
     """Reflectance (or kelvin) as composites store it; NaN is nodata."""
-    scale = KELVIN_X10 if band.startswith("lwir") else REFLECTANCE_SCALE
+    scale = stored_scale(band)
     with np.errstate(invalid="ignore"):
         counts = np.clip(np.rint(np.asarray(values, np.float64) / scale), -32767, 32767)
     return np.where(np.isfinite(values), counts, NODATA).astype(np.int16)

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minetrace.core.model import ModelCard, Scaling
-from minetrace.core.raster import REFLECTANCE_SCALE
+from minetrace.core.raster import stored_scale
 
-KELVIN_SCALE = 0.1  # thermal bands are stored as kelvin x 10
 _IDENTITY = Scaling()
 
 
@@ -59,7 +58,7 @@ class InputScaling:
 
 
 def _fold(scaling: Scaling, source: str, fill: float) -> _Band:
-    stored = KELVIN_SCALE if source.startswith("lwir") else REFLECTANCE_SCALE
+    stored = stored_scale(source)
     low = high = None
     hole = fill
     if scaling.clip is not None:

@@ -10,8 +10,7 @@ from pathlib import Path
 from minetrace.core.bands import COMMON_NAMES, MASK_NAMES, SENTINEL2, common_name, nearest
 from minetrace.errors import BandError
 
-# what int16 reflectance x 1e4 or kelvin x 10 can hold
-READABLE = tuple(b for b in COMMON_NAMES if b not in ("vv", "vh", "elevation", "slope"))
+READABLE = COMMON_NAMES  # what int16 can hold, see ``stored_scale``
 
 
 @dataclass(frozen=True)

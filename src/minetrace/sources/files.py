@@ -1,4 +1,4 @@
-"""Imagery that lies in files: GeoTIFF, COG and VRT, one file a scene, and whole products."""
+"""Imagery that lies in files: rasters, one a scene, NetCDF cubes, and whole products."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from minetrace.core.raster import Raster
 from minetrace.errors import BandError, RadiometryError
 from minetrace.sources import shot
 from minetrace.sources.bands import BandSpec
+from minetrace.sources.cube import cube_shots
 from minetrace.sources.image import Image
 from minetrace.sources.inspection import inspect
 from minetrace.sources.options import FileOptions
-from minetrace.sources.paths import find_imagery
+from minetrace.sources.paths import CUBES, find_imagery
 from minetrace.sources.product import lacks, newest, shoot
 from minetrace.sources.products import products_in, tell
 from minetrace.sources.shot import Shot, ShotLevel
@@ -29,8 +30,9 @@ READ_RECIPE = 1  # changes whenever the same file and options would give other p
 
 
 class FileSource:
-    """A folder, a list or a pattern of imagery: rasters, each one a scene, and products.
+    """A folder, a list or a pattern of imagery: rasters, each one a scene, cubes, and products.
 
+    In a NetCDF cube each moment is a scene.
     A product is a Sentinel-2 ``.SAFE`` or a Landsat Collection 2 scene with its MTL file, open or
     in a zip or tarball. Every file is looked at once, at the start; after that pixels are read
     window by window. A copy sent to another process opens its own handles; one process keeps at
@@ -47,12 +49,15 @@ class FileSource:
     def __init__(self, options: FileOptions) -> None:
         self.options = options
         imagery = find_imagery(options.path)
-        images = [inspect(path, options) for path in imagery.files]
+        cubes = [path for path in imagery.files if path.suffix.lower() in CUBES]
+        images = [inspect(path, options) for path in imagery.files if path not in cubes]
         shots = {scene: Shot(i.path.name, i.day, (i,)) for scene, i in _by_scene(images).items()}
+        for path in cubes:
+            shots |= cube_shots(path, options)
         found = products_in(imagery.archives)
         self._products, left_out = newest(found)
         shots |= {Scene(p.name, s.day): s for p in self._products if (s := shoot(p, options))}
-        _refuse_mixture(list(shots.values()), loose=bool(images))
+        _refuse_mixture(list(shots.values()), loose=bool(images or cubes))
         self._shots = dict(sorted(shots.items(), key=lambda item: _order(item[0])))
         self._bands = _shared_bands(list(self._shots.values()))
         self._notes = (*tell(self._products), *left_out) if found else ()

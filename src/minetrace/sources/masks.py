@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -80,6 +81,24 @@ def classify(
         clear, and spread: what is to be grown by the dilation. Both (height, width); neither holds
         where nothing was seen.
     """
+    if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
+        clear, spread = _table(values.dtype.str, options, nodata)
+        return np.take(clear, values), np.take(spread, values)
+    return _judge(values, options, nodata)
+
+
+@lru_cache(maxsize=32)
+def _table(
+    dtype: str, options: MaskOptions, nodata: float | None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """What the mask says of every value that a type of at most 16 bits can hold."""
+    every = np.arange(np.iinfo(np.dtype(dtype)).max + 1).astype(dtype)
+    return _judge(every, options, nodata)
+
+
+def _judge(
+    values: NDArray[Any], options: MaskOptions, nodata: float | None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     if options.kind == "qa_pixel":
         return _by_bits(values, options)
     unseen = np.zeros(values.shape, dtype=bool)

@@ -12,7 +12,8 @@ from minetrace.errors import MissingFileError, RasterError
 from minetrace.sources import landsat, safe
 from minetrace.sources.archive import ARCHIVES, Archive, is_archive, list_files
 
-SUFFIXES = (".tif", ".tiff", ".vrt")
+CUBES = (".nc", ".nc4")
+SUFFIXES = (".tif", ".tiff", ".vrt", *CUBES)
 
 
 @dataclass(frozen=True)
@@ -148,4 +149,4 @@ def _nothing_in(folder: Path) -> str:
     deeper = next((f for f in folder.glob("*/**/*") if _is_imagery(f)), None)
     hint = f"; there are some further down: give the pattern {folder}/**/*.tif" if deeper else ""
     kinds = ", ".join((*SUFFIXES, ".SAFE", *ARCHIVES))
-    return f"{folder}: no GeoTIFF, VRT or product in this folder ({kinds}, *_MTL.txt){hint}"
+    return f"{folder}: no GeoTIFF, VRT, NetCDF or product in this folder ({kinds}, *_MTL.txt){hint}"

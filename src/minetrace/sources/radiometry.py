@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minetrace.core.raster import NODATA
+from minetrace.core.bands import RADAR
+from minetrace.core.raster import NODATA, stored_scale
 from minetrace.errors import RadiometryError
 
 PER_REFLECTANCE = 10_000.0
@@ -25,7 +26,11 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class Radiometry:
-    """Reflectance (kelvin for a thermal band) is count * scale + offset."""
+    """Reflectance (kelvin, decibels, metres or degrees for other bands) is count * scale + offset.
+
+    Attributes:
+        per_unit: stored numbers for one of these.
+    """
 
     scale: float
     offset: float
@@ -58,7 +63,7 @@ def radiometry(
         RadiometryError: counts are integers and nobody says what they mean.
     """
     scale, offset = said
-    per_unit = PER_KELVIN if is_thermal(band) else PER_REFLECTANCE
+    per_unit = float(round(1 / stored_scale(band)))
     if scale is not None:
         return Radiometry(scale, tagged[1] if offset is None else offset, per_unit)
     if tagged != (1.0, 0.0):
@@ -73,15 +78,20 @@ def radiometry(
 
 
 def refuse_counts(path: Path, band: str, sample: NDArray[Any], rule: Radiometry) -> None:
-    """Refuse floating-point values without a scale that are no reflectance.
+    """Refuse floating-point values without a scale that are no reflectance, or no decibels.
 
     Raises:
-        RadiometryError: their median lies above 2.
+        RadiometryError: the median of reflectance lies above 2, that of radar above 0.
     """
     finite = sample[np.isfinite(sample)]
     if not finite.size:
         return
     median = float(np.median(finite)) * rule.scale + rule.offset
+    if band in RADAR and median > 0:
+        raise RadiometryError(
+            f"{path.name}: band {band} has a median of {median:g}, so it is linear power and not "
+            "decibels; write 10 * log10 of it into the file first"
+        )
     if median > BRIGHTEST and rule.per_unit == PER_REFLECTANCE:
         raise RadiometryError(
             f"{path.name}: band {band} has a median of {median:g} and no scale, so it is not "

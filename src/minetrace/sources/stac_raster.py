@@ -6,14 +6,15 @@ whole, since which of its bytes belong to which pixels is not for us to know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from rasterio.windows import Window
 
 from minetrace.core.grid import Rect
 from minetrace.errors import RasterError, ReadFailedError
+from minetrace.sources.decoded import DecodedBlocks
 from minetrace.sources.image import RasterFile
 from minetrace.sources.inspection import placed
 from minetrace.sources.stac_signing import OPEN, Access, address, signer
@@ -30,6 +32,8 @@ from minetrace.store.http import PATIENT, HttpOptions, client, redacted
 from minetrace.store.range_cache import RangeCache
 from minetrace.store.remote import RemoteFile
 from minetrace.store.tiff import Layout, NotATiffError, parse, sparse
+
+_decoded = DecodedBlocks()
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ class RemoteRaster(RasterFile):
         if _is_remote(self.address):
             _file(self).forget()
         _sheet.cache_clear()
+        _decoded.clear()
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,13 +188,37 @@ def _decode(
     if sheet.layout is None:
         with rasterio.open(sheet.path) as source:
             return list(source.read(list(indexes), window=where))
-    layout, file = sheet.layout, _file(raster)
-    planes = [i - 1 for i in indexes] if layout.planes > 1 else [0]
-    numbers = [
-        number for plane in planes
-        for number in layout.blocks(window.row, window.col, window.height, window.width, plane)
-        if layout.counts[number]
-    ]  # fmt: skip
+    return [_from_blocks(raster, sheet, sheet.layout, index, window) for index in indexes]
+
+
+def _from_blocks(
+    raster: RemoteRaster, sheet: Sheet, layout: Layout, index: int, window: Rect
+) -> NDArray[Any]:
+    """One band of a window, put together of its blocks, each decoded once if it can be kept."""
+    plane = index - 1 if layout.planes > 1 else 0
+    rects = _blocks_under(layout, window, plane)
+    keys = {number: (raster, sheet.version, index, number) for number in rects}
+    blocks = {n: block for n, key in keys.items() if (block := _decoded.get(key)) is not None}
+    missing = {number: rect for number, rect in rects.items() if number not in blocks}
+    if missing:
+        blocks |= _decode_blocks(raster, sheet, layout, index, missing)
+    out = np.empty(window.shape, dtype=sheet.dtype)
+    for number, rect in rects.items():
+        part = rect & window
+        out[part.within(window)] = blocks[number][part.within(rect)]
+        if window.contains(rect):
+            _decoded.drop(keys[number])
+        elif number in missing:
+            _decoded.put(keys[number], blocks[number].copy())
+    return out
+
+
+def _decode_blocks(
+    raster: RemoteRaster, sheet: Sheet, layout: Layout, index: int, rects: Mapping[int, Rect]
+) -> dict[int, NDArray[Any]]:
+    """Fetch blocks and let GDAL decode them."""
+    file = _file(raster)
+    numbers = [number for number in rects if layout.counts[number]]
     spans = [(int(layout.offsets[n]), int(layout.counts[n])) for n in numbers]
     blocks = dict(zip(numbers, file.ranges(spans), strict=True))
     now = file.version()
@@ -199,8 +228,24 @@ def _decode(
             f"{redacted(raster.address)}: changed while it was being read; run the same command "
             "again"
         )
+    around = reduce(Rect.__or__, rects.values())
     with _in_memory(sparse(layout, blocks)) as source:
-        return list(source.read(list(indexes), window=where))
+        window = Window(around.col, around.row, around.width, around.height)
+        pixels = source.read(index, window=window)
+    return {number: pixels[rect.within(around)] for number, rect in rects.items()}
+
+
+def _blocks_under(layout: Layout, window: Rect, plane: int) -> dict[int, Rect]:
+    """The pixels of each block that a window touches, by its number."""
+    whole = Rect(0, 0, layout.height, layout.width)
+    first = plane * layout.across * layout.down
+    numbers = layout.blocks(window.row, window.col, window.height, window.width, plane)
+    high, wide = layout.block_height, layout.block_width
+    places = {number: divmod(number - first, layout.across) for number in numbers}
+    return {
+        number: Rect(down * high, along * wide, high, wide) & whole
+        for number, (down, along) in places.items()
+    }
 
 
 @contextmanager

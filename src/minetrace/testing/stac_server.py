@@ -81,14 +81,18 @@ class StacServer:
     Args:
         folder: holds ``items/*.json`` and ``data/``.
         latency_s: how long every answer waits.
+        line_bytes_s: bytes a second that all answers share, as on a line; None for no limit.
         token_s: how long a token lasts.
         page: items a page.
     """
 
     def __init__(
-        self, folder: Path, *, latency_s: float = 0.0, token_s: float = 3600.0, page: int = _PAGE
-    ) -> None:
+        self, folder: Path, *, latency_s: float = 0.0, line_bytes_s: float | None = None,
+        token_s: float = 3600.0, page: int = _PAGE,
+    ) -> None:  # fmt: skip
         self.folder, self.latency_s, self.token_s, self.page = folder, latency_s, token_s, page
+        self.line_bytes_s = line_bytes_s
+        self._line_free_at = 0.0
         self.faults: list[Fault] = []
         self.seen = Seen()
         self.authorizations: list[tuple[str, dict[str, str]]] = []
@@ -151,6 +155,16 @@ class StacServer:
         """Note bytes of a body."""
         with self._lock:
             self.seen.bytes_sent += count
+
+    def take_the_line(self, count: int) -> None:
+        """Wait for as long as so many bytes take, after all that was sent before."""
+        if self.line_bytes_s is None:
+            return
+        with self._lock:
+            now = time.monotonic()
+            self._line_free_at = max(now, self._line_free_at) + count / self.line_bytes_s
+            wait_s = self._line_free_at - now
+        time.sleep(wait_s)
 
     def new_token(self) -> dict[str, str]:
         """A token and when it ends."""
@@ -266,21 +280,25 @@ class _Handler(BaseHTTPRequestHandler):
         if not file.is_file():
             self._send(404, b"<Error>NoSuchKey</Error>")
             return
-        self._range(file.read_bytes(), fault)
+        self._range(file, fault)
 
-    def _range(self, content: bytes, fault: Fault | None) -> None:
+    def _range(self, file: Path, fault: Fault | None) -> None:
         found = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-        extra = {"Accept-Ranges": "bytes", "ETag": f'"{len(content)}"'}
+        size = file.stat().st_size
+        extra = {"Accept-Ranges": "bytes", "ETag": f'"{size}"'}
         if found is None or (fault and fault.kind == "no-range"):
-            self._send(200, content, extra, fault)
+            self._send(200, file.read_bytes(), extra, fault)
             return
         first = int(found[1])
-        last = min(int(found[2]) if found[2] else len(content) - 1, len(content) - 1)
-        if first >= len(content):
-            self._send(416, b"", {"Content-Range": f"bytes */{len(content)}"})
+        last = min(int(found[2]) if found[2] else size - 1, size - 1)
+        if first >= size:
+            self._send(416, b"", {"Content-Range": f"bytes */{size}"})
             return
-        extra["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
-        self._send(206, content[first : last + 1], extra, fault)
+        extra["Content-Range"] = f"bytes {first}-{last}/{size}"
+        with file.open("rb") as opened:
+            opened.seek(first)
+            content = opened.read(last + 1 - first)
+        self._send(206, content, extra, fault)
 
     def _json(self, thing: Any, fault: Fault | None = None) -> None:
         kind = {"Content-Type": "application/geo+json"}
@@ -290,6 +308,7 @@ class _Handler(BaseHTTPRequestHandler):
         self, status: int, body: bytes, extra: dict[str, str] | None = None,
         fault: Fault | None = None,
     ) -> None:  # fmt: skip
+        self.owner.take_the_line(len(body))
         self.send_response(status)
         for key, value in (extra or {}).items():
             self.send_header(key, value)
