@@ -15,6 +15,7 @@ import rasterio
 import rasterio.features
 import shapely
 
+import minetrace as mt
 from minetrace.core.scores import NOT_LOOKED
 from minetrace.errors import MissingFileError, ModelError, StudyError
 from minetrace.flow.steps import run
@@ -77,6 +78,19 @@ def test_every_period_is_stored_with_its_meaning(decoded: Path, plain: Path) -> 
     assert "decode" not in (plain / "study.yaml").read_text()
     assert "decoded" in (decoded / "catalog.json").read_text()
     assert "weighed together" in (decoded / "datacard.md").read_text()
+
+
+def test_the_library_reads_what_was_decoded(decoded: Path, plain: Path) -> None:
+    opened = mt.open_run(decoded)
+    found = opened.decoded("2021")
+    assert set(found.data_vars) == {"active", "first", "last", "state"}
+    (score, *_) = opened.scores("2021").data_vars.values()
+    known = found["active"].notnull().to_numpy()
+    assert known.shape == score.shape
+    assert float(found["active"].max()) <= 1
+    assert set(np.unique(found["state"].to_numpy()[known])) <= {0, 1, 2, 3}
+    with pytest.raises(mt.UserError, match="does not decode"):
+        mt.open_run(plain).decoded("2021")
 
 
 def test_a_blind_year_is_told_by_those_around_it(decoded: Path, plain: Path) -> None:

@@ -361,3 +361,21 @@ def test_mined_ground_and_footprints_are_not_laid_over_each_other() -> None:
     }
     with pytest.raises(OutlineError, match="hectares mean different things"):
         cumulative(mixed)
+
+
+def test_a_seam_is_closed_where_squares_all_but_line_up() -> None:
+    """Four squares of published detections, of which a buffer inwards once left nothing."""
+    rings = [
+        [(-57.486396580484175, -4.746845165805042), (-57.48639987623184, -4.751549274456461),
+         (-57.481710928024086, -4.751552566573616), (-57.48170766404478, -4.746848454648576)],
+        [(-57.48639987623184, -4.751549274456461), (-57.48640317528121, -4.756253382465268),
+         (-57.481714195273256, -4.756256677856085), (-57.481710928024086, -4.751552566573616)],
+        [(-57.48405212267518, -4.746846814208729), (-57.48405540253869, -4.751550924500922),
+         (-57.479366452692, -4.751554200674528), (-57.479363204596915, -4.746850087124571)],
+        [(-57.48405540253869, -4.751550924500922), (-57.48405868568796, -4.756255034150524),
+         (-57.47936970404104, -4.756258313581941), (-57.479366452692, -4.751554200674528)],
+    ]  # fmt: skip
+    shapes = np.array([shapely.Polygon(ring) for ring in rings], dtype=object)
+    squares = Footprints(shapes, "EPSG:4326", "footprint", {"score_mean": np.full(4, 0.6)})
+    (outline,) = dissolve(squares).geometry
+    assert outline.area == pytest.approx(shapely.union_all(shapes).area, rel=1e-4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ from minetrace.core.region import project
 from minetrace.errors import MissingFileError, OutlineError, PeriodError
 from minetrace.flow.panels import as_period, said_extent
 from minetrace.flow.probability import outlines_of, raster_files
+from minetrace.panel.names import NAME
 from minetrace.panel.rules.dissolve import dissolve
 from minetrace.panel.vintages import Reading, Vintage, recognise
 from minetrace.panel.when import period_in_name, period_of
 from minetrace.store.outlines import read_polygons
 
 LONLAT = "EPSG:4326"
+Judge = Callable[[Mapping[Period, Footprints]], tuple[dict[Period, Footprints], str]]
 AREA_COLUMN: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
 _TOLD = set(AREA_COLUMN.values())
 _UNITS_HA = {"square metres": 1e-4, "hectares": 1.0, "square kilometres": 100.0}
@@ -43,6 +45,7 @@ class Choice:
         scale: what a raster's values are multiplied by to be a share.
         dissolve: whether patches become outlines where they meet; default: if they are patches.
         mend: whether invalid outlines are mended rather than refused.
+        name_column: a column of names that the sites keep.
     """
 
     extent: str | None = None
@@ -52,6 +55,7 @@ class Choice:
     scale: float | None = None
     dissolve: bool | None = None
     mend: bool = False
+    name_column: str | None = None
 
 
 @dataclass
@@ -63,20 +67,27 @@ class Entered:
         notes: a line for everything that a reader has to know: what a file was taken for, what
             was not used, what was mended.
         files: each file read, with its vintage and rows.
+        patched: periods whose patches are still to become outlines where they meet.
+        named: outlines with their names, by label of the period.
     """
 
     footprints: dict[Period, Footprints] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
+    patched: set[Period] = field(default_factory=set)
+    named: dict[str, Footprints] = field(default_factory=dict)
 
 
-def enter(inputs: Sequence[str | Path], choice: Choice | None = None) -> Entered:
+def enter(
+    inputs: Sequence[str | Path], choice: Choice | None = None, *, judge: Judge | None = None
+) -> Entered:
     """Read files of outlines into periods.
 
     Args:
         inputs: paths of vector files or probability rasters, or ``PERIOD=PATH``. Without a period
             the table's period column says it, or else the one period in the file's name.
         choice: what the files do not say.
+        judge: keeps some of the outlines, as they were found: patches before they are joined.
 
     Raises:
         MissingFileError: a file is not there.
@@ -84,17 +95,32 @@ def enter(inputs: Sequence[str | Path], choice: Choice | None = None) -> Entered
         PeriodError: no period can be told, or a cell holds something that is none.
     """
     choice, found = choice or Choice(), Entered()
+    hold = judge is not None or choice.name_column is not None
     parts: dict[Period, list[Footprints]] = {}
     for word in inputs:
         named, path = _named(str(word))
         source = (
             _raster(path, named, choice, found) if path.suffix.lower() in raster_files else None
         )
-        for period, outlines in source or _vector(path, named, choice, found):
+        for period, outlines in source or _vector(path, named, choice, found, hold):
             parts.setdefault(period, []).append(outlines)
     found.footprints = {period: _one(period, parts[period]) for period in sorted(parts)}
+    if judge is not None:
+        found.footprints, said = judge(found.footprints)
+        found.notes.append(said)
+    _take_names(found)
+    for period in found.patched:
+        found.footprints[period] = dissolve(found.footprints[period])
     found.notes += _unlike(found.footprints)
     return found
+
+
+def _take_names(found: Entered) -> None:
+    """Put names aside: what is done to outlines from here on does not know them."""
+    for period, outlines in found.footprints.items():
+        if NAME in outlines.columns:
+            found.named[period.label] = outlines
+            found.footprints[period] = _only(outlines, set(outlines.columns) - {NAME})
 
 
 def _unlike(footprints: Mapping[Period, Footprints]) -> Iterator[str]:
@@ -132,8 +158,9 @@ def _raster(
 
 
 def _vector(
-    path: Path, named: Period | None, choice: Choice, found: Entered
+    path: Path, named: Period | None, choice: Choice, found: Entered, hold: bool
 ) -> Iterator[tuple[Period, Footprints]]:
+    """Outlines by period; patches that are held are joined only when all have been judged."""
     if path.suffix.lower() == ".csv":
         raise OutlineError(f"{path}: a table without outlines; give polygons")
     if path.is_dir():
@@ -145,7 +172,8 @@ def _vector(
     for period, rows in _by_period(path, table, named, reading, choice):
         outlines = _outlines(path, rows, reading, choice)
         if _is_patchwork(reading.vintage, choice):
-            outlines = dissolve(outlines)
+            outlines = replace(outlines, extent="footprint") if hold else dissolve(outlines)
+            found.patched |= {period} if hold else set()
         yield period, outlines
     said["extent"] = outlines.extent if len(table) else choice.extent
 
@@ -241,7 +269,7 @@ def _outlines(
     vintage = reading.vintage
     extent = choice.extent or vintage.extent or _told_extent(rows)
     extent = said_extent(extent, str(path))
-    columns = {}
+    columns: dict[str, NDArray[Any]] = {}
     for name, source in (("score_mean", vintage.score_mean), ("score_max", vintage.score_max)):
         own = reading.column(source)
         columns[name] = _numbers(path, rows, own) if own else np.full(len(rows), np.nan)
@@ -251,6 +279,8 @@ def _outlines(
         if told not in rows.columns:
             raise OutlineError(f"{path}: has no column {told!r} of hectares")
         columns[AREA_COLUMN[extent]] = _hectares(path, rows, told)
+    if choice.name_column is not None:
+        columns[NAME] = _names(path, rows, choice.name_column)
     shapes = np.asarray(project(rows.geometry.to_numpy(), str(rows.crs), LONLAT), dtype=object)
     found = Footprints(shapes, LONLAT, extent, columns)
     if choice.threshold is None:
@@ -270,6 +300,13 @@ def _numbers(path: Path, rows: gpd.GeoDataFrame, column: str) -> NDArray[np.floa
         return np.asarray(pd.to_numeric(rows[column]), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise OutlineError(f"{path}: column {column!r} is not of numbers ({error})") from error
+
+
+def _names(path: Path, rows: gpd.GeoDataFrame, column: str) -> NDArray[np.object_]:
+    if column not in rows.columns:
+        own = ", ".join(c for c in rows.columns if c != rows.geometry.name) or "none"
+        raise OutlineError(f"{path}: has no column {column!r} of names; its columns: {own}")
+    return np.asarray(rows[column].astype(object), dtype=object)
 
 
 def _hectares(path: Path, rows: gpd.GeoDataFrame, column: str) -> NDArray[np.float64]:

@@ -117,6 +117,24 @@ class Run:
         """
         return self._layer("scores", period, crs)
 
+    def decoded(self, period: str | int | Period, *, crs: str | None = None) -> xr.Dataset:
+        """What all periods together say of one, read where it is looked at.
+
+        Arguments and errors as for `composite`.
+
+        Returns:
+            ``active``, the probability of being mined in the period, ``first`` and ``last``, that
+            it is the first or last in which the pixel was mined (from 0 to 1), and ``state`` of
+            the single best course: 0 not yet, 1 active, 2 abandoned, 3 lookalike. NaN where nobody
+            ever looked; a period without a look has what the others say of it.
+
+        Raises:
+            RunError: also where the study does not decode.
+        """
+        if self.study.decode is None:
+            raise RunError(f"{self.root}: its study does not decode; add 'decode: {{}}' and run it")
+        return self._layer("decoded", period, crs)
+
     def zones(self, period: str | int | Period) -> tuple[str, ...]:
         """CRSs that the rasters of a period are in: one, unless the region spans UTM zones."""
         from minetrace.store.layers import zones

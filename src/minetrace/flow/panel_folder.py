@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -20,12 +21,15 @@ from minetrace.core.region import project
 from minetrace.errors import MissingFileError, OutlineError, RunError, StudyError
 from minetrace.flow.countries import SHIPPED, read_countries
 from minetrace.flow.entering import Choice, Entered, enter
+from minetrace.flow.panel_rules import Release, judged
 from minetrace.flow.report import versions
+from minetrace.flow.study_time import RulesStudy
 from minetrace.panel.build import Counts, IdentityRules, build_panel
 from minetrace.panel.country import countries_of
 from minetrace.panel.disjoint import LEAST_M2
 from minetrace.panel.divide import DivideRule, divide
 from minetrace.panel.increments import build_new
+from minetrace.panel.names import NAME, named_sites
 from minetrace.panel.overlap import EQUAL_AREA, LONLAT
 from minetrace.panel.summary import summary
 from minetrace.panel.wide import hectares_column, tropical, wide
@@ -49,6 +53,8 @@ class PanelRequest:
     Attributes:
         inputs: files, or ``PERIOD=FILE``.
         choice: what the files do not say.
+        keep: rules that outlines have to pass, as they were found.
+        release: what of them a period shows.
         counts: whether a period's outlines are all that is mined, or what was newly mined;
             default: all, unless they look otherwise.
         previous: a panel made before, of which sites keep their names.
@@ -62,6 +68,8 @@ class PanelRequest:
 
     inputs: Sequence[str | Path]
     choice: Choice = field(default_factory=Choice)
+    keep: RulesStudy | None = None
+    release: Release = field(default_factory=Release)
     counts: Counts | None = None
     previous: Path | None = None
     rules: IdentityRules = field(default_factory=IdentityRules)
@@ -97,15 +105,13 @@ def make_panel(request: PanelRequest, out: Path) -> PanelMade:
     """
     if out.exists() and not out.is_dir():
         raise StudyError(f"{out}: is a file; give a folder with --out")
-    entered = enter(request.inputs, request.choice)
-    if not any(len(found) for found in entered.footprints.values()):
-        raise OutlineError("none of the files holds an outline; nothing to build a panel of")
-    refuse_unlikely(entered, request.counts)
+    entered = _entered(request)
+    counts = "new" if request.release.new else request.counts
     if request.divide is not None:
         entered.footprints = divide(entered.footprints, DivideRule.parse(request.divide))
     previous = None if request.previous is None else read_panel(request.previous)
     parts = None
-    if request.counts == "new":
+    if counts == "new":
         panel, parts = build_new(entered.footprints, previous=previous, rules=request.rules)
     else:
         panel = build_panel(entered.footprints, previous=previous, rules=request.rules)
@@ -113,10 +119,33 @@ def make_panel(request: PanelRequest, out: Path) -> PanelMade:
     countries = read_countries(request.countries)
     if countries is not None:
         panel["country"] = panel["site_id"].map(countries_of(panel, countries))
+    if entered.named:
+        panel[NAME] = panel["site_id"].map(named_sites(panel, entered.named))
     rows = summary(panel, list(entered.footprints))
     _parts(out / INCREMENTS, parts)
     _write(request, out, panel, rows, entered)
     return PanelMade(out, panel, rows, tuple(entered.notes))
+
+
+def _entered(request: PanelRequest) -> Entered:
+    """The outlines that a panel is built of."""
+    judge = None if request.keep is None else partial(judged, rules=request.keep)
+    entered = enter(request.inputs, request.choice, judge=judge)
+    if not any(len(found) for found in entered.footprints.values()):
+        said = " left: the rules keep none" if request.keep else "; nothing to build a panel of"
+        raise OutlineError(f"none of the files holds an outline{said}")
+    if request.release.new and request.counts == "new":
+        raise StudyError(
+            "--differences finds what is new in outlines that show all that is mined; what was "
+            "newly mined (--counts new) has none left to find"
+        )
+    if not request.release.cumulative:
+        refuse_unlikely(entered, request.counts)
+    entered.footprints = request.release.of(entered.footprints)
+    if not any(len(found) for found in entered.footprints.values()):
+        raise OutlineError("no part of a difference is so large; give --differences fewer hectares")
+    entered.notes += request.release.said()
+    return entered
 
 
 def _parts(path: Path, parts: gpd.GeoDataFrame | None) -> None:
@@ -223,7 +252,9 @@ def _write(
     _remove_old(out, request)
     write_whole(out / PANEL, lambda part: write_table(part, panel))
     note = {
-        "counts": request.counts or "present",
+        "counts": "new" if request.release.new else request.counts or "present",
+        "rules": request.keep and request.keep.model_dump(mode="json", exclude_defaults=True),
+        "release": asdict(request.release),
         "files": [{**file, "sha256": sha256(Path(file["file"]))} for file in entered.files],
         "hectares": _whose_hectares(entered, panel),
         "notes": entered.notes,

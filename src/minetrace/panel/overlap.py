@@ -37,16 +37,21 @@ def sound(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
 
 def spread(
     overlay: Callable[..., Any], left: NDArray[np.object_], right: NDArray[np.object_]
-) -> NDArray[np.object_]:
+) -> NDArray[Any]:
     """An overlay of pairs on all cores: shapely works without Python's lock."""
     chunks = range(0, len(left), _PAIRS_AT_ONCE)
     if len(chunks) < 2:
-        return np.asarray(overlay(left, right), dtype=object)
+        return np.asarray(overlay(left, right))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         parts = pool.map(
             lambda k: overlay(left[k : k + _PAIRS_AT_ONCE], right[k : k + _PAIRS_AT_ONCE]), chunks
         )
         return np.concatenate(list(parts))
+
+
+def shared_m2(left: NDArray[np.object_], right: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Ground that each pair shares; what it looks like is let go at once, which memory thanks."""
+    return np.asarray(shapely.area(shapely.intersection(left, right)), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,7 @@ def overlaps(
     a, b = shapely.STRtree(right).query(left, predicate="intersects")
     order = np.lexsort((b, a))
     a, b = a[order].astype(np.intp), b[order].astype(np.intp)
-    shared = np.asarray(
-        shapely.area(spread(shapely.intersection, left[a], right[b])), dtype=np.float64
-    )
+    shared = spread(shared_m2, left[a], right[b])
     area_a, area_b = shapely.area(left)[a], shapely.area(right)[b]
     iou = shared / np.maximum(area_a + area_b - shared, _GRAIN_M2)
     keep = (shared > 0) & (shared >= min_share * np.minimum(area_a, area_b))

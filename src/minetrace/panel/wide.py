@@ -33,12 +33,12 @@ def wide(panel: pd.DataFrame) -> pd.DataFrame:
         panel: one row per site and period.
 
     Returns:
-        ``site_id``, ``extent``, ``country`` if the panel has it, ``first_period``, ``first_p``,
-        ``last_period``, ``last_p``, ``periods`` with an outline, and a column such as
+        ``site_id``, ``name`` and ``country`` if the panel has them, ``extent``, ``first_period``,
+        ``first_p``, ``last_period``, ``last_p``, ``periods`` with an outline, and a column such as
         ``area_ha_2019`` for each period, empty where the site was not looked at.
     """
     column = hectares_column(panel)
-    about = ["extent", "country", "first_period", "first_p", "last_period", "last_p"]
+    about = ["name", "extent", "country", "first_period", "first_p", "last_period", "last_p"]
     known = [name for name in about if name in panel.columns]
     sites = panel.drop_duplicates("site_id").set_index("site_id")[known]
     outlined = panel["geometry"].notna().groupby(panel["site_id"]).sum()

@@ -65,7 +65,8 @@ def sites_of(panel: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         panel: one row per site and period.
 
     Returns:
-        ``site_id``, ``extent``, ``first_period``, ``last_period``, ``periods`` with an outline,
+        ``site_id``, ``name`` if the panel has it, ``extent``, ``first_period``, ``last_period``,
+        ``periods`` with an outline,
         ``max_area_ha`` or ``max_footprint_ha``, a column such as ``area_ha_2019`` for each period
         (null where the site was not looked at), and the union of its outlines.
     """
@@ -73,7 +74,8 @@ def sites_of(panel: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     sites = panel.groupby("site_id", sort=False)
     times = panel.drop_duplicates("period").sort_values("start")["period"]
     wide = panel.pivot(index="site_id", columns="period", values=hectares)
-    table = sites[["extent", "first_period", "last_period"]].first()
+    about = [*(["name"] if "name" in panel.columns else []), "extent"]
+    table = sites[[*about, "first_period", "last_period"]].first()
     table["periods"] = panel["geometry"].notna().groupby(panel["site_id"]).sum()
     table[f"max_{hectares}"] = sites[hectares].max()
     for label in times:

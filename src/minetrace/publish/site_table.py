@@ -158,8 +158,9 @@ class SiteTable:
     def records(self, events: Sequence[str], numbers: Sequence[int]) -> list[list[Any]]:
         """Sites as short lists, as ``sites.js`` reads them.
 
-        Each is ``[id, first, last, first_p, last_p, verified, box, rows]``, and a row, or null
-        where the panel has none, is ``[hectares, kind, event, looked, mean, max, parents, state]``.
+        Each is ``[id, first, last, first_p, last_p, verified, name, box, rows]``, and a row, or
+        null where the panel has none, is ``[hectares, kind, event, looked, mean, max, parents,
+        state]``.
         """
         columns = _Columns.of(self.panel, events)
         boxes = self.boxes().round(DEGREE_DIGITS).tolist()
@@ -192,6 +193,7 @@ class _Columns:
     first_p: list[float | None]
     last_p: list[float | None]
     verified: list[bool | None]
+    name: list[str | None]
 
     @classmethod
     def of(cls, panel: pd.DataFrame, events: Sequence[str]) -> _Columns:
@@ -211,13 +213,14 @@ class _Columns:
             numbers("first_p", 4), numbers("last_p", 4),
             [None if value is None or pd.isna(value) else bool(value)
              for value in column("verified")],
+            [None if pd.isna(value) else str(value) for value in column("name")],
         )  # fmt: skip
 
     def row(self, at: int) -> tuple[Any, ...]:
         return self.event[at], self.looked[at], self.mean[at], self.most[at], self.parents[at]
 
     def site(self, at: int) -> tuple[Any, ...]:
-        return self.first_p[at], self.last_p[at], self.verified[at]
+        return self.first_p[at], self.last_p[at], self.verified[at], self.name[at]
 
 
 def events_of(panel: pd.DataFrame) -> list[str]:

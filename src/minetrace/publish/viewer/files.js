@@ -36,7 +36,7 @@
       return {
         type: "Feature",
         properties: {
-          site_id: site.id, period: data.periods[at].label, extent: row.kind,
+          site_id: site.id, name: site.name, period: data.periods[at].label, extent: row.kind,
           [row.kind === "mined" ? "area_ha" : "footprint_ha"]: row.ha, interval: data.qualifier, event: row.event,
           looked_share: row.looked, score_mean: row.mean, score_max: row.max,
           first_period: data.periods[site.first].label, inferred: row.inferred,

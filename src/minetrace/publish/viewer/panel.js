@@ -106,7 +106,7 @@
       "li", {},
       el("button", { type: "button", class: "site-row", "data-site": site.id, onclick: () => onSelect(site.number) },
         swatch(data.palette[site.first]),
-        el("span", { class: "site-id" }, site.id),
+        el("span", { class: "site-id" }, site.name || site.id),
         row && row.seen
           ? el("span", { class: "site-figure" }, figure(row.ha, row.kind, row.inferred ? `inferred, ${data.qualifier}` : data.qualifier))
           : el("span", { class: "site-figure muted" }, "not looked")),
@@ -176,6 +176,7 @@
   function facts(data, site) {
     const when = (i, p) => data.periods[i].label + (p === null ? "" : ` (p = ${p.toFixed(2)})`);
     const pairs = [
+      site.name && ["Site", site.id],
       ["First seen", [swatch(data.palette[site.first]), when(site.first, site.firstP)]],
       ["Last seen", when(site.last, site.lastP)],
       site.verified !== null && ["Checked by a person", site.verified ? "yes" : "not yet"],
@@ -190,7 +191,7 @@
     return [
       el("button", { type: "button", class: "back", onclick: () => actions.select(null) }, "All sites"),
       el("div", { class: "site-head" },
-        el("h2", { tabindex: "-1", id: "site-name" }, site.id),
+        el("h2", { tabindex: "-1", id: "site-name" }, site.name || site.id),
         el("button", { type: "button", class: "quiet", onclick: () => actions.goTo(site) }, "Zoom to site")),
       facts(data, site),
       merged && el("p", { class: "muted small" },

@@ -30,7 +30,7 @@
 
     const ofSite = (number, note) => {
       const site = sites.peek(number);
-      return { swatch: site.first, text: site.id, note, go: () => select(number) };
+      return { swatch: site.first, text: site.name || site.id, note, go: () => select(number) };
     };
     const sized = (number, at) => {
       const row = sites.peek(number).rows[at];
@@ -54,7 +54,8 @@
           { heading: `First seen in ${data.periods[i].label}: ${app.count(data.periods[i].begunCount, "site", "sites")}` },
           ...data.periods[i].begun.slice(0, MOST).map((number) => ofSite(number, sized(number, at)))]);
       const named = await sites.startingWith(query, MOST);
-      return [...named.map((site) => ofSite(site.number, `first seen ${data.periods[site.first].label}`)), ...begun];
+      const places = app.places ? await app.places(query) : [];
+      return [...places, ...named.map((site) => ofSite(site.number, `first seen ${data.periods[site.first].label}`)), ...begun];
     }
 
     function mark(to) {

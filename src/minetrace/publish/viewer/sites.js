@@ -16,8 +16,8 @@
   }
 
   function unpack(number, packed, events) {
-    const [id, first, last, firstP, lastP, verified, box, rows] = packed;
-    return { number, id, first, last, firstP, lastP, verified, box, rows: rows.map((one) => row(one, events)) };
+    const [id, first, last, firstP, lastP, verified, name, box, rows] = packed;
+    return { number, id, first, last, firstP, lastP, verified, name, box, rows: rows.map((one) => row(one, events)) };
   }
 
   /** The period whose outline stands for a site: its own, or the nearest before, or after. */
@@ -65,13 +65,16 @@
         await open(shelf);
         if (shelf + 1 < shelves.names.length && shelves.names[shelf + 1].startsWith(text)) await open(shelf + 1);
       }
-      const found = [...known.values()].filter((site) => site.id.startsWith(text));
+      const lower = text.toLowerCase();
+      const found = [...known.values()].filter(
+        (site) => site.id.startsWith(text) || (site.name && site.name.toLowerCase().includes(lower)));
       return found.sort((a, b) => a.number - b.number).slice(0, limit);
     }
 
     async function find(id) {
-      const [site] = await startingWith(id, 1);
-      return site && site.id === id ? site.number : null;
+      const found = await startingWith(id, Infinity);
+      const site = found.find((one) => one.id === id);
+      return site ? site.number : null;
     }
 
     return { count: data.count, peek, get, find, startingWith };

@@ -52,6 +52,7 @@
       const { lng, lat } = view.map.getCenter();
       words.set("at", [view.map.getZoom().toFixed(2), lat.toFixed(5), lng.toFixed(5)].join("/"));
     }
+    for (const [word, value] of Object.entries(app.moreWords ? app.moreWords() : {})) words.set(word, value);
     const hash = "#" + words.toString().replaceAll("%2F", "/");
     if (hash !== location.hash) history.replaceState(null, "", hash);
   }
@@ -65,6 +66,7 @@
     swipe.show(state.before, state.period);
     if (view && view.ready) view.show(state.period, state.before, state.site, state.territory);
     writeAddress();
+    document.dispatchEvent(new Event("minetrace:shown"));
   }
 
   function setPeriod(period) {
@@ -269,7 +271,7 @@
   let ready;
   try {
     view = app.mapView(byId("map"), byId("map-before"), {
-      data, view: asked.view, onMove: writeAddress, onPick: (number) => select(number),
+      data, view: asked.view, onMove: writeAddress, onPick: (number) => app.busy || select(number),
     });
     view.cut(asked.split);
     ready = Promise.all([view.loaded, chosen]).then(() => {
@@ -290,6 +292,8 @@
     map: view && view.map,
     ready,
     settled: () => view.settled(),
+    writeAddress,
+    poster: () => app.poster(data, view.picture(), state),
     get state() {
       return {
         period: data.periods[state.period].label,
