@@ -105,7 +105,7 @@ class XarrayImage:
             rows, cols = part.within(self.frame)
             inner = part.within(rect)
             for target, band in zip(pixels, self.bands, strict=True):
-                target[inner] = _stored(self._image[band].values[rows, cols], band)
+                target[inner] = _stored(self._image[band][rows, cols].values, band)
         valid = (pixels != NODATA).all(axis=0)
         pixels[:, ~valid] = NODATA
         return Raster(self.bands, pixels, valid, self.grid.geobox(rect))

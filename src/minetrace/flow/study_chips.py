@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from minetrace.chips.options import Layout, SetOptions
 from minetrace.chips.splits import SplitRule
 from minetrace.core.model import Level
 from minetrace.errors import StudyError
+from minetrace.flow.settings import complaint, read_settings
 from minetrace.flow.study_sources import Closed, FilePath, FilePaths
 from minetrace.labels.read import LabelFile
 
@@ -154,6 +155,22 @@ class SetStudy(Closed):
     allow_leakage: str = Field(
         "", description="why a split that leaks is meant, in a sentence; true will not do"
     )
+
+    @classmethod
+    def read(cls, path: Path) -> SetStudy:
+        """A set by its path, or by a file of settings that says of it what its files do not.
+
+        Raises:
+            MissingFileError: nothing is there.
+            StudyError: the settings cannot be used.
+        """
+        if path.suffix not in (".yaml", ".yml"):
+            return cls(path=path)
+        said = read_settings(path, remedy="docs/reference/study.md says what data may hold")
+        try:
+            return cls.model_validate(dict(said), context={"base": path.resolve().parent})
+        except ValidationError as error:
+            raise StudyError(f"{path}: {complaint(error, cls)}") from error
 
     def options(self) -> SetOptions:
         """What the room of chips takes."""

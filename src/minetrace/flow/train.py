@@ -183,7 +183,7 @@ def _member(
     count = len(parts["train"])
     picked = tuple(map(int, rng.integers(count, size=count))) if several else ()
     loss, distortion = Loss(**dict(study.loss)), study.augment.distortion()
-    network, logits = study.network.network(), _logits(data)
+    network, logits = replace(study.network.network(), band_names=seen.bands), _logits(data)
     recipe = fingerprint([data.version, seen.bands, asdict(network), logits, asdict(how),
                           dict(study.loss), asdict(distortion), picked])  # fmt: skip
     draw = Drawer(parts["train"], how.window, how.batch, how.balance, how.seed, picked)
@@ -223,7 +223,7 @@ def _made(study: TrainStudy, chips: AuditedSet, learnt: Learnt) -> dict[str, Any
     return {
         "training": {
             "chips": len(learnt.parts["train"]), "version": chips.data.version,
-            "audit": chips.audit.verdict, "network": study.network.model_dump(),
+            "audit": chips.audit.verdict, "network": study.network.said(),
             "steps": learnt.looks[0][-1].step if learnt.looks[0] else 0,
             "seconds": round(sum(looks[-1].seconds for looks in learnt.looks if looks)),
         },

@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError, model_validator
 from minetrace.errors import StudyError
 from minetrace.flow.settings import as_yaml, complaint, read_settings
 from minetrace.flow.study_chips import SetStudy
-from minetrace.flow.study_sources import Closed
-from minetrace.models.architectures import Network
+from minetrace.flow.study_sources import Closed, FilePath
+from minetrace.models.architectures import Network, Tokens
 from minetrace.models.distortion import NONE, Distortion
 from minetrace.models.operating_point import Rule
 from minetrace.models.training import Pace, Precision, Training, check_terms
@@ -25,12 +25,23 @@ _N = Network()
 class NetworkStudy(Closed):
     """The network."""
 
-    design: str = Field(_N.design, description="unet, patch-cnn, smp/NAME, segformer/b0, timm/NAME")
+    design: str = Field(
+        _N.design, description="unet, patch-cnn, smp/NAME, segformer/b0, timm/NAME, "
+        "prithvi/300m, probe"
+    )  # fmt: skip
     width: int = Field(_N.width, ge=0, description="channels of our designs; 0 for their own")
     depth: int = Field(_N.depth, ge=1, description="steps down of the U-Net")
     fold: int = Field(_N.fold, ge=1, description="pixels along a side that it sees as one")
     encoder: str = Field(_N.encoder, description="of an smp design, such as resnet50 or mit_b0")
     pretrained: str = Field(_N.pretrained, description="such as imagenet; fetched by the library")
+    backbone: str = Field(_N.backbone, description="of a probe: timm/NAME, terratorch/NAME, "
+                          "prithvi/300m; default: the bands are embeddings")  # fmt: skip
+    tokens: Tokens = Field(_N.tokens, description="of a probe's backbone: patch, class or both")
+    hidden: int = Field(_N.hidden, ge=0, description="inner layer of a probe; 0: logistic")
+    checkpoint: FilePath | None = Field(None, description="weights of a Prithvi or a backbone")
+    tuned_blocks: int = Field(
+        _N.tuned_blocks, ge=-1, description="last blocks of a Prithvi that learn; 0 none, -1 all"
+    )
     members: int = Field(
         1, ge=1, description="networks, each on chips drawn anew; their spread becomes a band"
     )
@@ -42,7 +53,13 @@ class NetworkStudy(Closed):
 
     def network(self) -> Network:
         """The noun that the models' room takes."""
-        return Network(**{key: value for key, value in dict(self).items() if key != "members"})
+        said = {key: value for key, value in dict(self).items() if key != "members"}
+        return Network(**{**said, "checkpoint": str(self.checkpoint or "")})
+
+    def said(self) -> dict[str, Any]:
+        """What a model's card says of it: a file by its name alone."""
+        name = self.checkpoint.name if self.checkpoint else ""
+        return {**self.model_dump(), "checkpoint": name}
 
 
 class LossStudy(Closed):

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from minetrace.core.bands import nearest
 from minetrace.core.model import Output
-from minetrace.errors import MissingExtraError, ModelError
+from minetrace.errors import ModelError
+from minetrace.models.libraries import library, library_errors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+Tokens = Literal["patch", "class", "both"]
 DESIGNS = {
     "unet": "our U-Net: width, depth and fold to choose",
     "patch-cnn": "the published 48 px detectors: width 32 for the 100k design, 96 for 800k",
     "smp/NAME": "any of segmentation-models-pytorch, such as smp/Unet or smp/DeepLabV3Plus",
     "segformer/SIZE": "SegFormer of transformers, segformer/b0 to segformer/b5",
     "timm/NAME": "any classifier of timm, such as timm/resnet18: one answer a window",
+    "prithvi/SIZE": "Prithvi-EO-2.0 with a UPerNet decoder: prithvi/300m, prithvi/600m",
+    "probe": "a regression or a small network on what a frozen backbone describes",
 }
 
 
@@ -41,6 +43,13 @@ class Network:
         encoder: of an smp design.
         pretrained: weights of the encoder, such as ``imagenet``, fetched by its library; empty for
             none.
+        backbone: of a probe, ``timm/NAME``, ``terratorch/NAME`` or ``prithvi/SIZE``; empty if the
+            bands are embeddings already.
+        tokens: what of a window a probe sees: its patches, the window (``class``), or both.
+        hidden: width of a probe's inner layer; 0 for a logistic regression.
+        checkpoint: a file with the weights of a Prithvi or of a probe's backbone.
+        tuned_blocks: the last blocks of a Prithvi that learn; 0 for a frozen one, -1 for all.
+        band_names: common names of the input, for networks that know their bands.
     """
 
     design: str = "unet"
@@ -49,6 +58,12 @@ class Network:
     fold: int = 1
     encoder: str = "resnet18"
     pretrained: str = ""
+    backbone: str = ""
+    tokens: Tokens = "patch"
+    hidden: int = 0
+    checkpoint: str = ""
+    tuned_blocks: int = -1
+    band_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.family not in _BUILDERS or ("/" in self.design) != (self.family in _NAMED):
@@ -67,7 +82,9 @@ class Network:
     @property
     def output(self) -> Output:
         """Whether it answers for pixels or for windows."""
-        return "patch" if self.family in ("patch-cnn", "timm") else "pixels"
+        windows = self.family == "probe" and self.backbone and self.tokens == "class"
+        single = self.family in ("patch-cnn", "timm") or windows
+        return "patch" if single else "pixels"
 
 
 def build(network: Network, bands: int, logits: int, window: int) -> nn.Module:
@@ -122,7 +139,7 @@ def _patch_cnn(network: Network, bands: int, logits: int, window: int) -> nn.Mod
 
 
 def _smp(network: Network, bands: int, logits: int, window: int) -> nn.Module:
-    smp = _library("segmentation_models_pytorch", "segmentation-models-pytorch", "train")
+    smp = library("segmentation_models_pytorch", "segmentation-models-pytorch", "train")
     name = network.design.partition("/")[2]
     try:
         net: nn.Module = smp.create_model(
@@ -139,12 +156,13 @@ def _smp(network: Network, bands: int, logits: int, window: int) -> nn.Module:
 def _segformer(network: Network, bands: int, logits: int, window: int) -> nn.Module:
     from minetrace.models.segformer import make_segformer
 
-    transformers = _library("transformers", "transformers", "foundation")
-    return make_segformer(transformers, network.design.partition("/")[2], bands, logits)
+    transformers = library("transformers", "transformers", "foundation")
+    with library_errors("transformers", "foundation"):
+        return make_segformer(transformers, network.design.partition("/")[2], bands, logits)
 
 
 def _timm(network: Network, bands: int, logits: int, window: int) -> nn.Module:
-    timm = _library("timm", "timm", "train")
+    timm = library("timm", "timm", "train")
     name = network.design.partition("/")[2]
     try:
         net = timm.create_model(
@@ -153,6 +171,33 @@ def _timm(network: Network, bands: int, logits: int, window: int) -> nn.Module:
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"network: timm cannot make {name!r} ({error})") from error
     return _per_window(net)
+
+
+def _prithvi(network: Network, bands: int, logits: int, window: int) -> nn.Module:
+    from minetrace.models.prithvi import make_upernet
+
+    return make_upernet(
+        network.design.partition("/")[2], _named(network, bands), logits, window,
+        checkpoint=network.checkpoint, tuned_blocks=network.tuned_blocks,
+        channels=network.width or 256,
+    )  # fmt: skip
+
+
+def _probe(network: Network, bands: int, logits: int, window: int) -> nn.Module:
+    from minetrace.models.backbone import make_backbone
+    from minetrace.models.probe import Probe
+
+    backbone = None
+    if network.backbone:
+        backbone = make_backbone(
+            network.backbone, _named(network, bands), window, checkpoint=network.checkpoint,
+            pretrained=bool(network.pretrained),
+        )  # fmt: skip
+    return Probe(backbone, bands, logits, tokens=network.tokens, hidden=network.hidden)
+
+
+def _named(network: Network, bands: int) -> tuple[str, ...]:
+    return network.band_names or tuple(f"band{n}" for n in range(bands))
 
 
 def _per_window(net: Any) -> nn.Module:
@@ -172,25 +217,13 @@ def _per_window(net: Any) -> nn.Module:
     return PerWindow()
 
 
-def _library(module: str, package: str, extra: str) -> ModuleType:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise MissingExtraError(
-            f"this network needs {package}: pip install 'minetrace[{extra}]'"
-        ) from error
-    except RuntimeError as error:  # a torchvision that was built for another torch
-        raise MissingExtraError(
-            f"{package} is installed and cannot be loaded ({error}); install a torchvision that "
-            "fits this torch, of the same build (CPU or CUDA)"
-        ) from error
-
-
 _BUILDERS: dict[str, Callable[[Network, int, int, int], nn.Module]] = {
     "unet": _unet,
     "patch-cnn": _patch_cnn,
     "smp": _smp,
     "segformer": _segformer,
     "timm": _timm,
+    "prithvi": _prithvi,
+    "probe": _probe,
 }
-_NAMED = ("smp", "segformer", "timm")
+_NAMED = ("smp", "segformer", "timm", "prithvi")

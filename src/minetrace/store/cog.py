@@ -30,7 +30,7 @@ def write_cog(
     rect: Rect,
     *,
     names: Sequence[str],
-    nodata: int,
+    nodata: float,
     scales: Sequence[float] = (),
     tags: Mapping[str, str] | None = None,
     overviews: str = "NONE",

@@ -15,6 +15,7 @@ from minetrace.faces.cli import (
     compare,
     crossval,
     demo,
+    embed,
     estimate,
     evaluate,
     init,
@@ -56,6 +57,7 @@ First steps:
   minetrace evaluate MODEL chips/NAME  how good a model is on chips it has not seen
   minetrace crossval study.yaml        a recipe, trained and judged without each region in turn
   minetrace train study.yaml  a model from labelled chips
+  minetrace embed runs/NAME   what a foundation model says of each patch
   minetrace panel FILES       anybody's outlines of mines, followed through time
   minetrace tally PANEL       hectares by country, or by any territory
   minetrace compare OLD NEW   what a release changed
@@ -100,6 +102,7 @@ for command in (
     chips,
     audit,
     train,
+    embed,
     evaluate,
     crossval,
     sample,
