@@ -16,6 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from minetrace.core.grid import Grid, Rect
 from minetrace.core.region import project
 from minetrace.flow.review_queue import LONLAT, Item
 from minetrace.flow.run_views import RunViews
@@ -89,12 +90,15 @@ class Pictures:
         flat: BaseGeometry = project(item.unit, LONLAT, item.crs)
         left, bottom, right, top = flat.bounds
         width = zoom * max(WIDTH_M, 3 * max(right - left, top - bottom))
-        frame = Frame(item.crs, left, bottom, right, top).sized(width, width)
         cell = self.views.finest_m * max(1.0, np.ceil(width / self.views.finest_m / MOST_PX))
         headers = self.views.composites[item.period]
         own = bool(headers) and headers[0].crs == item.crs
-        grid, rect = frame.lattice(cell, headers[0].offset_m if own else 0.0)
-        return Frame(item.crs, *grid.bounds(rect)), float(cell)
+        grid = Grid(item.crs, cell, offset_m=headers[0].offset_m if own else 0.0)
+        middle = grid.rect(((left + right) / 2, (bottom + top) / 2) * 2).expand(1)
+        half = int(np.ceil(width / cell / 2))
+        row, col = middle.row + 1 - half, middle.col + 1 - half
+        around = grid.bounds(Rect(row, col, 2 * half + 1, 2 * half + 1))
+        return Frame(item.crs, *around), float(cell)
 
     def described(self, item: Item) -> dict[str, Any]:
         """Where the pictures of an item lie, for whoever draws on them; metres of ``crs``.

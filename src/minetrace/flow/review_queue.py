@@ -105,7 +105,8 @@ def sample_queue(run: Run, folder: Path) -> Queue:
     """The points of a sample, each asked in every period of it.
 
     Raises:
-        MissingFileError, RunError: it is no sample of this run.
+        MissingFileError, RunError: it is no sample.
+        PeriodError: it is of a period that the run does not have.
     """
     design = Design.read(folder)
     for label in design.periods:

@@ -52,3 +52,25 @@ def answer(sample: Path, world: World, *, unsure: float = 0.0, seed: int = 0) ->
         table[column] = np.where(hidden, "unsure", np.where(mined, "mine", "not"))
     table.to_csv(path, index=False)
     return path
+
+
+def answer_online(sample: Path, world: World, out: Path, *, who: str, wrong: int = 0) -> Path:
+    """The truth as Collect Earth Online would hand it out, of a sample of one period.
+
+    Args:
+        sample: the folder.
+        world: the country that was mapped.
+        out: the file to write.
+        who: answered.
+        wrong: how many of the first points are answered wrongly.
+    """
+    table = pd.read_csv(sample / "sample.csv", dtype=str, keep_default_na=False)
+    lon, lat = (np.array(table[name], dtype=np.float64) for name in ("lon", "lat"))
+    year = next(n for n in table.columns if n.startswith("answer_")).removeprefix("answer_")
+    mined = mined_at(world, lon, lat, year) ^ (np.arange(len(table)) < wrong)
+    pd.DataFrame({
+        "plotid": table["id"], "sampleid": table["id"], "lon": lon, "lat": lat, "email": who,
+        "flagged": "FALSE", "collection_time": "2024-05-01 10:00", "analysis_duration": "4.2 secs",
+        f"Mine in {year}?": np.where(mined, "mine", "not"),
+    }).to_csv(out, index=False)  # fmt: skip
+    return out
