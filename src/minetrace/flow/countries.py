@@ -39,3 +39,13 @@ def read_countries(word: str) -> Territories | None:
             "countries.gpkg:ISO3"
         )
     return Territories.of(read_polygons(Path(path)), id=column)
+
+
+def bounds_by_name() -> dict[str, tuple[float, float, float, float]]:
+    """Of each country that comes along, west, south, east, north in degrees, by name."""
+    table = read_polygons(shipped()).sort_values("name")
+    bounds = table.geometry.bounds.round(4).itertuples(index=False)
+    return {
+        str(name): (float(b[0]), float(b[1]), float(b[2]), float(b[3]))
+        for name, b in zip(table["name"], bounds, strict=True)
+    }

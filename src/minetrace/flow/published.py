@@ -33,8 +33,7 @@ HANDED_OUT = (
     "panel.gpkg", "panel.parquet", "sites.csv", "hectares.csv", "tallies.csv", "tallies.json",
     "datacard.md", "datacard.json", CATALOG, "study.yaml", "tropical.gpkg",
 )  # fmt: skip
-MAP_DATA = ("data.js", "panel.pmtiles")
-MAP_PARTS = ("pictures", "sites", "panel-pmtiles")
+MAP_SUFFIXES = (".js", ".css", ".html", ".txt", ".md", ".pmtiles")
 
 
 @dataclass(frozen=True)
@@ -185,13 +184,13 @@ def _items(folder: RunFolder, kind: str, periods: Sequence[Period]) -> list[dict
 
 
 def _files(root: Path, items: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Path]:
-    names = [*HANDED_OUT, *(f"map/{name}" for name in MAP_DATA)]
+    names = list(HANDED_OUT)
     names += [item["minetrace:path"] for kept in items.values() for item in kept]
     names += [f"{kind}/{COLLECTION}" for kind in items]
     names += [
         path.relative_to(root).as_posix()
-        for part in MAP_PARTS
-        for path in sorted((root / "map" / part).glob("*.js"))
+        for path in sorted((root / "map").rglob("*"))
+        if path.suffix in MAP_SUFFIXES
     ]
     return {name: root / name for name in names if _inside(root / name, root)}
 

@@ -30,6 +30,7 @@ from minetrace.flow.published import Published
 from minetrace.publish.words import INTERVAL
 
 router = APIRouter(prefix="/api/runs", tags=["Runs"])
+places = APIRouter(tags=["Runs"])
 
 Run = Annotated[str, Path(description="Id of a run or panel.", examples=["demo"])]
 _SQUARE: Any = {"type": "Polygon", "coordinates": [[[-70.38, -12.79], [-70.37, -12.79],
@@ -54,6 +55,22 @@ class Area(BaseModel):
 
     period: str = Field(max_length=80)
     bbox: list[float] = Field(min_length=4, max_length=4)
+
+
+@places.get("/api/places", summary="Places to look at")
+async def named_places(request: Request) -> Response:
+    """Countries by name, with their bounds, for the search of the map."""
+    from minetrace.flow.countries import bounds_by_name
+
+    refuse_unknown_words(request, set())
+    state = state_of(request)
+
+    def make() -> Reply:
+        return Reply.of_json({"places": [
+            {"name": name, "bbox": list(bbox)} for name, bbox in bounds_by_name().items()
+        ]})  # fmt: skip
+
+    return await state.kept(request, ("places",), make, state.readers)
 
 
 @router.get("", summary="What is served")

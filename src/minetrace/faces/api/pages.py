@@ -1,7 +1,7 @@
 """Pages and files: the map of each run with its tools, and what may be taken home.
 
-Files are looked up by name in tables that were made when the service started. The scripts of a map
-are the package's own; a run's folder gives data alone.
+Files are looked up by name in tables that were made when the service started. A map is served as it
+was published, so that its scripts fit its data; tools that need a service are put beside them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from minetrace.faces.api.refusals import UnknownNameError
 from minetrace.faces.api.replies import FRESH, Reply
 from minetrace.faces.api.state import refuse_unknown_words, state_of
-from minetrace.publish.map import COPIED
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,14 +33,10 @@ _MEDIA = {
 }  # fmt: skip
 
 
-def page_parts() -> dict[str, Reply]:
-    """Scripts and styles of the map, by the name that the page calls them."""
-    viewer = resources.files("minetrace.publish") / "viewer"
-    tools = resources.files("minetrace.faces") / "web"
-    found = {name: Reply.of(viewer.joinpath(name).read_bytes(), _media(name)) for name in COPIED}
-    for name in TOOLS:
-        found[name] = Reply.of(tools.joinpath(name).read_bytes(), _media(name))
-    return found
+def tools() -> dict[str, Reply]:
+    """Scripts and styles that a served map has beside its own, by name."""
+    folder = resources.files("minetrace.faces") / "web"
+    return {name: Reply.of(folder.joinpath(name).read_bytes(), _media(name)) for name in TOOLS}
 
 
 @router.get("/")
@@ -69,14 +64,12 @@ async def first(request: Request) -> Response:
 async def map_page(request: Request, run: str) -> Response:
     """The map with the tools that need a service."""
     published = state_of(request).run(run)
-    if "map/data.js" not in published.files:
+    if "map/index.html" not in published.files:
         raise UnknownNameError(f"{run} was published without a map; its API is at /api")
-    viewer = resources.files("minetrace.publish") / "viewer"
-    page = viewer.joinpath("index.html").read_text(encoding="utf-8")
-    scripts = "".join(f'<script src="{n}"></script>\n' for n in TOOLS if n.endswith(".js"))
+    page = published.files["map/index.html"].read_text(encoding="utf-8")
+    scripts = "".join(f'<script src="/tools/{n}"></script>\n' for n in TOOLS if n.endswith(".js"))
     for old, new in (
-        ("{{title}}", html.escape(published.title)),
-        (_STYLE, f'{_STYLE}\n<link rel="stylesheet" href="tools.css">'),
+        (_STYLE, f'{_STYLE}\n<link rel="stylesheet" href="/tools/tools.css">'),
         (_ALONE, "This page asks nothing of anybody but the service that it came from."),
         ("</body>", f"{scripts}</body>"),
         ("<body>", f'<body data-run="{html.escape(published.id)}">'),
@@ -85,15 +78,20 @@ async def map_page(request: Request, run: str) -> Response:
     return Reply.of(page.encode(), _MEDIA["html"]).to(request)
 
 
+@router.get("/tools/{name}")
+async def tool(request: Request, name: str) -> Response:
+    """A script or style of the tools."""
+    found: Mapping[str, Reply] = request.app.state.tools
+    if name not in found:
+        raise UnknownNameError(f"no tool is called {name[:80]!r}")
+    return found[name].to(request)
+
+
 @router.api_route("/runs/{run}/{name:path}", methods=["GET", "HEAD"])
 async def file(request: Request, run: str, name: Annotated[str, Path(max_length=300)]) -> Response:
-    """A file of the table of this run, or a script of the page."""
+    """A file of the table of this run."""
     refuse_unknown_words(request, set())
     published = state_of(request).run(run)
-    parts: Mapping[str, Reply] = request.app.state.page_parts
-    own = parts.get(name.removeprefix("map/")) if name.startswith("map/") else None
-    if own is not None:
-        return own.to(request)
     path = published.files.get(name)
     if path is None:
         raise UnknownNameError(f"{run} hands out no {name[:80]!r}")

@@ -61,9 +61,10 @@ def make_service(folders: Sequence[Path]) -> FastAPI:
     app.state.service = state
     app.state.layers = layers(state)
     app.state.shelves = shelves(state)
-    app.state.page_parts = pages.page_parts()
-    for part in (features, asking, stac, tiles, pages):
-        app.include_router(part.router)
+    app.state.tools = pages.tools()
+    for router in (features.router, asking.router, asking.places, stac.router, tiles.router,
+                   pages.router):  # fmt: skip
+        app.include_router(router)
     app.add_api_route("/api/openapi.json", _openapi, include_in_schema=False)
     app.add_exception_handler(MinetraceError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -26,10 +26,12 @@ from minetrace.faces.cli import (
     review,
     run,
     sample,
+    serve,
     sources,
     status,
     tally,
     train,
+    watch,
 )
 
 MANUAL = """\
@@ -63,7 +65,9 @@ First steps:
   minetrace compare OLD NEW   what a release changed
   minetrace sample runs/NAME  points to check the map at
   minetrace review runs/NAME  a page at which people look and answer
+  minetrace serve runs/NAME   map, features, tiles and figures of polygons over HTTP
   minetrace estimate SAMPLE   hectares with an interval, from what people saw there
+  minetrace watch study.yaml  what is new in the period that has come; made for cron
 
 Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
 130 stopped by you.
@@ -107,7 +111,9 @@ for command in (
     crossval,
     sample,
     review,
+    serve,
     estimate,
+    watch,
 ):
     app.command(command.__name__.rpartition(".")[2])(command.command)
 app.add_typer(models.app, name="models")

@@ -231,6 +231,7 @@
 
   /* --- begin ---------------------------------------------------------------------------- */
 
+  const begun = new URLSearchParams(location.hash.slice(1)); // words of others among them
   const asked = readAddress();
   if (asked.period !== null) state.period = asked.period;
   state.before = asked.before;
@@ -292,6 +293,7 @@
     map: view && view.map,
     ready,
     settled: () => view.settled(),
+    begun,
     writeAddress,
     poster: () => app.poster(data, view.picture(), state),
     get state() {
