@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, astuple
 from typing import Any
 
@@ -147,3 +147,26 @@ def _place(place: Place) -> list[Any]:
 
 def _shape(geometry: BaseGeometry) -> str:
     return hashlib.sha256(shapely.to_wkb(shapely.normalize(geometry))).hexdigest()[:32]
+
+
+def every_hash(job: Job, ledger: Ledger) -> Iterator[tuple[Key, str]]:
+    """What each artefact of a run should be made from, given those before it as they are."""
+    for number, period in enumerate(job.periods):
+        for place in job.places:
+            for tile in place.imagery_tiles:
+                yield (
+                    Key("composites", period.label, tile.id),
+                    composite_hash(job, number, place, tile),
+                )
+            for tile in place.tiles:
+                yield (
+                    Key("scores", period.label, tile.id),
+                    score_hash(job, ledger, number, place, tile),
+                )
+                if job.decoder is not None:
+                    wanted = decode_hash(job, ledger, tile, job.decoder)
+                    yield Key("decoded", period.label, tile.id), wanted
+        yield Key("footprints", period.label), outline_hash(job, ledger, number)
+    wanted = panel_hash(job, ledger)
+    yield Key("panel.parquet"), wanted
+    yield Key("panel.gpkg"), wanted

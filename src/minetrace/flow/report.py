@@ -67,6 +67,7 @@ class Stage:
     failed: int = 0
     km2: float = 0.0
     bytes_read: int = 0
+    requests: int = 0
     seconds: float = 0.0
 
 

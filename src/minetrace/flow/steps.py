@@ -330,6 +330,7 @@ class _Walk:
                 stage.failed += failed
                 stage.km2 += done.km2
                 stage.bytes_read += done.bytes_read
+                stage.requests += done.requests
                 self.tell.advance(len(done.keys), done.km2, failed)
 
             def lost(task: Making, reason: str) -> None:

@@ -39,6 +39,7 @@ from minetrace.flow.readers import CompositeReader, ScoreReader, cell_coverage, 
 from minetrace.predict.scan import ScanOptions, scan
 from minetrace.store import outlines, sidecar
 from minetrace.store.cog import write_cog
+from minetrace.store.http import requests_made
 from minetrace.store.run_folder import Key
 from minetrace.vectors.outlines import OutlineRules
 from minetrace.vectors.outlines import outlines as outline
@@ -56,11 +57,12 @@ READING = 4  # reading a look takes about so many times its own memory
 
 @dataclass(frozen=True)
 class Done:
-    """What a task did: which artefacts it settled, over how much ground, from how many bytes."""
+    """What a task did: which artefacts it settled, over how much ground, from how much."""
 
     keys: tuple[Key, ...]
     km2: float
     bytes_read: int
+    requests: int = 0
 
 
 Artefacts = tuple[tuple[Key, str], ...]
@@ -98,12 +100,13 @@ class Compose:
         key = Key("composites", period.label, self.tile.id)
         wanted = place.imagery.mask(self.tile.rect)
         km2 = ground_km2(place, int(wanted.sum()))
+        before = requests_made()
         pixels: NDArray[np.int16]
         try:
             pixels, bytes_read = self.reduce(job, place, wanted)
         except Exception as error:  # noqa: BLE001  whatever went wrong is this tile's failure
             _fail(job, [key], self.read_hash, error)
-            return Done((key,), km2, 0)
+            return Done((key,), km2, 0, requests_made() - before)
         seen = wanted & (pixels[0] != NODATA)
         names = (*job.bands, "clear_looks", "median_day")
         write = partial(
@@ -117,7 +120,7 @@ class Compose:
             facts={"wanted_px": int(wanted.sum()), "seen_px": int(seen.sum())},
             properties={**projection(place, self.tile.rect), "bands": [{"name": n} for n in names]},
         )  # fmt: skip
-        return Done((key,), km2, bytes_read)
+        return Done((key,), km2, bytes_read, requests_made() - before)
 
     def reduce(
         self, job: Job, place: Place, wanted: NDArray[np.bool_]

@@ -66,6 +66,25 @@ class HttpOptions:
 PATIENT = HttpOptions()
 
 
+class _Meter:
+    """Counts the requests of this process; threads may count at once."""
+
+    def __init__(self) -> None:
+        self._lock, self.requests = threading.Lock(), 0
+
+    def __call__(self) -> None:
+        with self._lock:
+            self.requests += 1
+
+
+_meter = _Meter()
+
+
+def requests_made() -> int:
+    """How many requests this process has sent so far, those of another try included."""
+    return _meter.requests
+
+
 @dataclass(frozen=True)
 class Reply:
     """An answer that came whole.
@@ -141,6 +160,7 @@ class HttpClient:
     def _once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Reply:
         options = self.options
         timeout = urllib3.Timeout(connect=options.connect_s, read=options.read_s)
+        _meter()
         sent = {"User-Agent": "minetrace", "Accept-Encoding": "identity", **headers}
         try:
             answer = _pool(_proxy(url)).request(

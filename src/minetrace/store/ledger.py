@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS artefacts (
     read_hash TEXT, checksum TEXT, facts TEXT,
     PRIMARY KEY (kind, period, tile)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_state ON artefacts (kind, period, state);
+CREATE INDEX IF NOT EXISTS failed ON artefacts (kind, period, tile) WHERE state = 'failed';
 CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT);
 """
 
@@ -63,6 +65,16 @@ class Ledger:
             if where == ":memory:":
                 db.executescript(_TABLE)
             yield cls(run, db)
+
+    @classmethod
+    @contextmanager
+    def afresh(cls, run: RunFolder, keys: Iterable[Key]) -> Iterator[Ledger]:
+        """What the sidecars say now, in memory: no index is read or written."""
+        with closing(sqlite3.connect(":memory:")) as db:
+            db.executescript(_TABLE)
+            ledger = cls(run, db)
+            ledger.expect(keys)
+            yield ledger
 
     def expect(self, keys: Iterable[Key]) -> None:
         """Set what the run consists of and read every sidecar again."""
@@ -103,6 +115,10 @@ class Ledger:
     def _marked(self, name: str) -> str:
         row = self._db.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else ""
+
+    def __len__(self) -> int:
+        """How many artefacts the run consists of."""
+        return int(self._db.execute("SELECT COUNT(*) FROM artefacts").fetchone()[0])
 
     def keys(self) -> list[Key]:
         """Every artefact that the run consists of."""

@@ -112,10 +112,13 @@ class RunFolder:
         return run
 
     @contextmanager
-    def claimed(self) -> Iterator[RunFolder]:
+    def claimed(self, *, clean: bool = True) -> Iterator[RunFolder]:
         """Make the folder, keep other processes out of it, and sweep what a kill left behind.
 
         The lock is the operating system's and goes with the process, however it ends.
+
+        Args:
+            clean: sweep; it walks through every file.
 
         Raises:
             RunInUseError: another process works on it.
@@ -137,7 +140,8 @@ class RunFolder:
                     f"{self.root}: another run is working in this folder; "
                     "wait for it, stop it, or choose another folder with --out"
                 ) from error
-            sweep(self.root)
+            if clean:
+                sweep(self.root)
             yield self
         finally:
             os.close(handle)

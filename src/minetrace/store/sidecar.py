@@ -16,6 +16,7 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.period import Period
+from minetrace.errors import RunError
 from minetrace.store.files import read_json, sha256, write_json, write_whole
 from minetrace.store.run_folder import Key, RunFolder
 
@@ -81,11 +82,17 @@ def publish(
 
 
 def read(run: RunFolder, key: Key) -> Sidecar | None:
-    """The sidecar of an artefact, or None if the artefact does not exist."""
+    """The sidecar of an artefact, or None if the artefact does not exist.
+
+    A sidecar that cannot be read is none: what it stood for is made again.
+    """
     place, path = run.sidecar(key), run.path(key)
     if not (place.is_file() and path.is_file()):
         return None
-    item = read_json(place)
+    try:
+        item = read_json(place)
+    except RunError:
+        return None
     if path.stat().st_size != item["assets"]["data"]["file:size"]:
         return None  # cut short or overwritten by somebody
     own = item["properties"]

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -21,8 +21,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from minetrace.flow.summary import INTERVAL, Summary
-from minetrace.publish.words import ESTIMATED, estimated
+from minetrace.publish.words import ESTIMATED, INTERVAL, estimated
+
+if TYPE_CHECKING:
+    from minetrace.flow.summary import Summary
 
 LINE_S = 20.0  # between plain lines
 
