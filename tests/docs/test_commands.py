@@ -27,6 +27,7 @@ FIRST = (  # they make what the others look at
 PAGES = (*FIRST, *sorted(page for page in DOCS.rglob("*.md") if page not in FIRST))
 NOT_RUN = {
     "how-to/figures.md": "run with the tests of figures",
+    "how-to/foundation-models.md": "needs published weights; run with the tests of models",
     "how-to/imagery-from-stac.md": "needs a network",
     "how-to/published-checkpoints.md": "needs a published checkpoint",
     "how-to/published-models.md": "needs a published Keras file",
@@ -98,7 +99,7 @@ def test_studies_on_pages_are_studies(page: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("MINETRACE_DATA", "/data")
     for _, text in blocks(page, "yaml"):
         said = yaml.safe_load(text)
-        if page.stem == "train":
+        if page.stem in ("train", "foundation-models"):
             TrainStudy.of({"name": "page", "data": {"path": "chips"}, **said}, origin=text)
         elif isinstance(said, dict) and set(said) & set(mt.Study.model_fields):
             mt.Study.of({**WHOLE, **said}, origin=f"{page.name}: {text}")

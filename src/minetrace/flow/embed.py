@@ -112,16 +112,12 @@ class Describer:
             image: (bands, window, window) reflectance, NaN where nothing was seen. A hole is given
                 as the mean; cells that are mostly holes, and all of a window that is, are NaN.
         """
-        import torch
-
         seen = ~np.isnan(image).any(axis=0)
         scaled = np.stack([_scaled(x, self.scaling[b])
                            for x, b in zip(image, self.how.bands, strict=True)])  # fmt: skip
         given = np.where(seen, scaled, np.float32(0))[None]
-        with torch.no_grad():
-            whole, patches = self.backbone(torch.from_numpy(given))
-        found = whole[0, :, None, None] if self.how.tokens == "class" else patches[0]
-        vectors = np.asarray(found.numpy(), np.float32).copy()
+        whole, patches = self.backbone.describe(given)
+        vectors = whole[0, :, None, None] if self.how.tokens == "class" else patches[0]
         side, cell = vectors.shape[-1], self.cell_px
         share = seen.reshape(side, cell, side, cell).mean(axis=(1, 3))
         vectors[:, (share < MIN_SEEN) | (seen.mean() < MIN_SEEN)] = np.nan

@@ -12,7 +12,9 @@ from math import isqrt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from minetrace.core.bands import nearest
@@ -83,6 +85,14 @@ class Backbone(nn.Module):
         first = count - side**2
         patches = found[:, first:].transpose(1, 2).reshape(found.shape[0], -1, side, side)
         return (found[:, 0] if first else found.mean(1)), patches
+
+    def describe(
+        self, images: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What it says of images (n, bands, window, window), as arrays of its own."""
+        with torch.no_grad():
+            whole, patches = self(torch.from_numpy(images))
+        return whole.numpy().copy(), patches.numpy().copy()
 
 
 def make_backbone(
