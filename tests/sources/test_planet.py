@@ -27,8 +27,9 @@ from minetrace.errors import (
 from minetrace.sources.planet import PlanetSource
 from minetrace.sources.planet_api import Haze, Mosaic
 from minetrace.sources.planet_choice import Offer, clearest, mean_haze, read_info, read_offers
-from minetrace.sources.planet_options import BasemapQuest, PlanetOptions
+from minetrace.sources.planet_options import PlanetOptions
 from minetrace.sources.quads import QuadOptions, QuadSource
+from minetrace.sources.quest import ProviderQuest
 from minetrace.store.http import HttpOptions
 from minetrace.testing.planet_server import KEY, Basemap, PlanetServer, quad_pixels, write_quad
 from minetrace.testing.source_contract import SourceContract
@@ -74,7 +75,7 @@ def ground() -> Any:
 
 
 def source(server: PlanetServer, folder: Path, **said: Any) -> PlanetSource:
-    quest = BasemapQuest(
+    quest = ProviderQuest(
         said.pop("ground", ground()), said.pop("spans", YEARS), folder / "items",
         folder / "cache", said.pop("refresh", False),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from minetrace.core.region import Region
 from minetrace.errors import StudyError
 from minetrace.flow import providers
 from minetrace.flow.providers import band_specs
-from minetrace.flow.study_providers import PlanetStudy, QuadStudy
+from minetrace.flow.study_providers import EarthEngineStudy, PlanetStudy, QuadStudy
 from minetrace.flow.study_sources import AnySource, SourceStudy, StacStudy
 from minetrace.sources.dates import DateOptions
 from minetrace.sources.files import FileSource
@@ -54,6 +54,8 @@ def open_source(
         return providers.basemaps(study, _around(region), periods, run)
     if isinstance(study, QuadStudy):
         return providers.quads(study)
+    if isinstance(study, EarthEngineStudy):
+        return providers.computed(study, _around(region), periods, run)
     return FileSource(
         FileOptions(
             path=study.path, bands=band_specs(study.bands), scale=study.scale, offset=study.offset,
@@ -74,6 +76,8 @@ def name_of(study: AnySource) -> str:
         return f"Planet basemaps, {study.mosaics}"
     if isinstance(study, QuadStudy):
         return f"basemap quads, {study.path.name}"
+    if isinstance(study, EarthEngineStudy):
+        return f"Earth Engine, {study.product}"
     path = study.path[0] if len(study.path) == 1 else study.path[0].parent
     return path.name
 

@@ -8,11 +8,15 @@ from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.period import Period
 from minetrace.flow.study_parts import BandStudy
-from minetrace.flow.study_providers import PlanetStudy, QuadStudy
+from minetrace.flow.study_providers import EarthEngineStudy, PlanetStudy, QuadStudy
 from minetrace.sources.bands import BandSpec
+from minetrace.sources.earthengine import EarthEngineOptions, EarthEngineSource
+from minetrace.sources.earthengine_meter import Ceiling
+from minetrace.sources.earthengine_products import product
 from minetrace.sources.planet import PlanetSource
-from minetrace.sources.planet_options import BasemapQuest, PlanetOptions
+from minetrace.sources.planet_options import PlanetOptions
 from minetrace.sources.quads import QuadOptions, QuadSource
+from minetrace.sources.quest import ProviderQuest
 from minetrace.store.http import HttpOptions
 from minetrace.store.run_folder import RunFolder
 
@@ -33,7 +37,7 @@ def basemaps(
         key_env=study.key_env, http=HttpOptions(**study.requests.model_dump()),
     )  # fmt: skip
     spans = tuple((period.start, period.end) for period in periods)
-    return PlanetSource(options, BasemapQuest(around, spans, run.items, run.cache, study.refresh))
+    return PlanetSource(options, ProviderQuest(around, spans, run.items, run.cache, study.refresh))
 
 
 def quads(study: QuadStudy) -> QuadSource:
@@ -42,8 +46,28 @@ def quads(study: QuadStudy) -> QuadSource:
     return QuadSource(QuadOptions(study.path, bands, study.scale, study.offset))
 
 
-def credit(study: PlanetStudy | QuadStudy) -> str:
+def computed(
+    study: EarthEngineStudy, around: BaseGeometry, periods: Sequence[Period], run: RunFolder
+) -> EarthEngineSource:
+    """What Earth Engine computes.
+
+    Args:
+        around: EPSG:4326, what may be looked at.
+    """
+    options = EarthEngineOptions(
+        product=study.product, bands=study.bands, clear=study.clear, project=study.project,
+        ceiling=Ceiling(study.ceiling.requests, study.ceiling.eecu_hours), url=study.url,
+        http=HttpOptions(**study.requests.model_dump()),
+    )  # fmt: skip
+    spans = tuple((period.start, period.end) for period in periods)
+    quest = ProviderQuest(around, spans, run.items, run.cache, study.refresh)
+    return EarthEngineSource(options, quest)
+
+
+def credit(study: PlanetStudy | QuadStudy | EarthEngineStudy) -> str:
     """What must be said beside a provider's pictures; empty if that is not known."""
+    if isinstance(study, EarthEngineStudy):
+        return product(study.product).credit
     return PLANET_CREDIT if isinstance(study, PlanetStudy) else ""
 
 

@@ -1,4 +1,4 @@
-"""What a study says of providers that want an account: Planet, and what was fetched from it."""
+"""What a study says of providers that want an account: Planet and Earth Engine."""
 
 from __future__ import annotations
 
@@ -44,5 +44,32 @@ class QuadStudy(Closed):
     )
     scale: float | None = Field(None, description="default: 0.0001, if the files have 16 bits")
     offset: float | None = Field(None, description="added to number * scale")
+    licence: str = Field("", description="said in the data card")
+    attribution: str = Field("", description="said in the data card and on the map")
+
+
+class CeilingStudy(Closed):
+    """What may be asked of Earth Engine in all, by a run and its repetitions."""
+
+    requests: int | None = Field(50_000, ge=1, description="for lists and blocks of pixels")
+    eecu_hours: float | None = Field(None, gt=0, description="of batch exports; default: no limit")
+
+
+class EarthEngineStudy(Closed):
+    """Imagery that Earth Engine computes."""
+
+    kind: Literal["earthengine"] = Field(description="computed by Earth Engine")
+    product: str = Field(description="sentinel-2-l2a, sentinel-2-l1c, landsat-8-9 or landsat-5-7")
+    bands: tuple[str, ...] = Field((), description="common names; default: all of the product's")
+    clear: float = Field(
+        0.6, ge=0, le=1, description="least Cloud Score+ of a clear pixel, 0 for no mask"
+    )
+    project: str | None = Field(
+        None, description="of Google Cloud; default: EARTHENGINE_PROJECT in the environment"
+    )
+    ceiling: CeilingStudy = CeilingStudy()
+    url: str = Field("https://earthengine.googleapis.com", description="of the service")
+    requests: RequestStudy = RequestStudy()
+    refresh: bool = Field(False, description="list the images again")
     licence: str = Field("", description="said in the data card")
     attribution: str = Field("", description="said in the data card and on the map")

@@ -35,7 +35,8 @@ from minetrace.sources.planet_choice import (
     read_offers,
     write_offers,
 )
-from minetrace.sources.planet_options import BasemapQuest, Contents, PlanetOptions, contents
+from minetrace.sources.planet_options import Contents, PlanetOptions, contents
+from minetrace.sources.quest import ProviderQuest
 from minetrace.sources.source import Scene
 from minetrace.sources.stac_raster import Reading, RemoteRaster, Sheet
 from minetrace.store.http import client
@@ -57,7 +58,7 @@ class PlanetSource:
         ReadFailedError: the service does not answer.
     """
 
-    def __init__(self, options: PlanetOptions, quest: BasemapQuest) -> None:
+    def __init__(self, options: PlanetOptions, quest: ProviderQuest) -> None:
         self.options = options
         key_access(options.url, options.key_env)  # says at once if there is none
         self.reading = Reading(quest.cache, options.http)
@@ -174,7 +175,7 @@ def _api(options: PlanetOptions, reading: Reading) -> PlanetApi:
     return PlanetApi(options.url.rstrip("/"), client(options.http, reading.slots), options.key_env)
 
 
-def _offers(options: PlanetOptions, quest: BasemapQuest, reading: Reading) -> list[Offer]:
+def _offers(options: PlanetOptions, quest: ProviderQuest, reading: Reading) -> list[Offer]:
     """What there was to choose from, from the run's table if it is there."""
     info = read_info(options.choices) if options.choices else []
     key = fingerprint({
@@ -192,7 +193,7 @@ def _offers(options: PlanetOptions, quest: BasemapQuest, reading: Reading) -> li
     return found
 
 
-def _as_told(api: PlanetApi, info: Sequence[InfoRow], quest: BasemapQuest) -> list[Offer]:
+def _as_told(api: PlanetApi, info: Sequence[InfoRow], quest: ProviderQuest) -> list[Offer]:
     """The choices of a table that somebody made before."""
     starts = {
         row.year: start for row in info for start, end in quest.spans
@@ -206,7 +207,7 @@ def _as_told(api: PlanetApi, info: Sequence[InfoRow], quest: BasemapQuest) -> li
     ]  # fmt: skip
 
 
-def _as_asked(api: PlanetApi, options: PlanetOptions, quest: BasemapQuest) -> list[Offer]:
+def _as_asked(api: PlanetApi, options: PlanetOptions, quest: ProviderQuest) -> list[Offer]:
     """Every quad of every mosaic of the periods, with the clearest of each place chosen."""
     offers = [
         Offer(start, quad, mosaic, chosen=options.choose == "all")
@@ -227,7 +228,7 @@ def _as_asked(api: PlanetApi, options: PlanetOptions, quest: BasemapQuest) -> li
     return [replace(one, chosen=id(one) in best) for one in weighed]
 
 
-def _period_of(mosaic: Mosaic, quest: BasemapQuest) -> list[date]:
+def _period_of(mosaic: Mosaic, quest: ProviderQuest) -> list[date]:
     return [start for start, end in quest.spans if start <= mosaic.day < end]
 
 

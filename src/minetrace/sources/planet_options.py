@@ -10,11 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Literal
-
-from shapely.geometry.base import BaseGeometry
 
 from minetrace.errors import RadiometryError
 from minetrace.sources.bands import BandSpec
@@ -58,25 +55,6 @@ class PlanetOptions:
     url: str = URL
     key_env: str = KEY_ENV
     http: HttpOptions = PATIENT
-
-
-@dataclass(frozen=True)
-class BasemapQuest:
-    """Where and when basemaps are looked for, and where what is found is kept.
-
-    Attributes:
-        ground: EPSG:4326.
-        spans: half-open spans of days, one a period.
-        items: folder of the table of choices.
-        cache: folder of fetched bytes, shared by the processes of a run.
-        refresh: choose again, whatever was chosen before.
-    """
-
-    ground: BaseGeometry
-    spans: tuple[tuple[date, date], ...]
-    items: Path
-    cache: Path
-    refresh: bool = False
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class PlanetServer:
                 write_quad(folder / one.name / f"{quad}.tif", quad, one)
         self._store = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, _StoreHandler))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, _ApiHandler))
-        self._threads = [threading.Thread(target=server.serve_forever, daemon=True)
+        self._threads = [threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
                          for server in (self._server, self._store)]  # fmt: skip
 
     @property
