@@ -49,6 +49,25 @@ def test_stehman_2014_as_printed(stehman: Accuracy) -> None:
         assert round(found, digits) == said
 
 
+def test_stehman_2014_producers_error_by_hand() -> None:
+    """The paper prints 0.114 where its own eq. 28 gives 0.1166.
+
+    Each stratum adds W^2 (s_y^2 + R^2 s_x^2 - 2 R s_xy) / n, with x true B, y true and mapped B,
+    R = 0.27 / 0.34, and 10 units a stratum. In the fourth one unit is B and mapped D: s_x^2 = 0.1,
+    which adds 0.00063 of 0.01571. Without it the result is the printed number, so it seems to have
+    been left out there. mapaccuracy and EnMAP-Box have it, as the next two tests show.
+    """
+    r = 0.27 / 0.34
+    terms = [
+        0.4**2 * (0.1 + r**2 * 0.16 / 0.9 - 2 * r * 0.08 / 0.9),
+        0.3**2 * (0.21 / 0.9) * (1 + r**2 - 2 * r),
+        0.2**2 * (0.1 + r**2 * 0.16 / 0.9 - 2 * r * 0.08 / 0.9),
+        0.1**2 * (r**2 * 0.1),
+    ]
+    assert np.sqrt(sum(terms) / 10) / 0.34 == pytest.approx(0.1165671, abs=5e-8)
+    assert round(float(np.sqrt(sum(terms[:3]) / 10) / 0.34), 3) == 0.114
+
+
 def test_stehman_2014_as_software_prints_it(stehman: Accuracy) -> None:
     """mapaccuracy 0.1.2 in Python (PyMapAccuracy), six digits; with the finite correction."""
     assert stehman.overall.standard_error == pytest.approx(0.084642, abs=5e-7)

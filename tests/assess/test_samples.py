@@ -28,12 +28,13 @@ from minetrace.flow.answers import Answers
 from minetrace.flow.estimates import estimate, tell
 from minetrace.flow.ground import Block, open_ground
 from minetrace.flow.sample_design import Design, SampleRequest
-from minetrace.flow.sampling import as_hectares, as_shares, draw, drawn_from
+from minetrace.flow.sampling import Planned, as_hectares, as_shares, draw, drawn_from, plan
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
 from minetrace.store.run_folder import RunFolder
 from minetrace.testing.interpreter import answer, mined_at
 from minetrace.testing.world import World, world_study
+from terminal import minetrace
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,25 @@ def test_change_between_two_periods(mapped: Mapped, tmp_path: Path) -> None:
     assert gained - lost == pytest.approx(change["net_ha"]["value"], abs=1e-5)
     apart = np.hypot(*(row["estimated_ha"]["standard_error"] for row in facts["periods"]))
     assert change["net_ha"]["standard_error"] < apart  # what pairs are for
+    kinds = {row["kind"]: row for row in change["kinds"]}
+    assert list(kinds) == ["stays", "gained", "lost", "never"]
+    areas = {kind: row["estimated_ha"]["value"] for kind, row in kinds.items()}
+    assert areas["gained"] == pytest.approx(gained)
+    assert areas["lost"] == pytest.approx(lost)
+    assert areas["stays"] + areas["gained"] == pytest.approx(now, abs=1e-5)
+    assert sum(areas.values()) == pytest.approx(facts["frame_ha"], rel=1e-6)
+    assert sum(row["mapped_ha"] for row in kinds.values()) == pytest.approx(facts["frame_ha"])
+    shares = np.array(change["matrix"]["shares"])
+    assert shares.sum() == pytest.approx(1)
+    assert np.trace(shares) == pytest.approx(change["overall"]["value"], abs=1e-6)
+    users = kinds["gained"]["users"]
+    assert users["value"] == pytest.approx(shares[1, 1] / shares[1].sum(), abs=1e-5)
+    assert users["low"] <= users["value"] <= users["high"]
+    shown = (tmp_path / "s" / "estimates.html").read_text()
+    assert "Change matrix" in shown
+    assert "mined no more" in shown
+    table = pd.read_csv(tmp_path / "s" / "estimates.csv")
+    assert not table.duplicated(["period", "what", "territory"]).any()
     assert change["net_ha"]["low"] <= change["net_ha"]["value"] <= change["net_ha"]["high"]
 
 
@@ -213,6 +233,28 @@ def test_a_run_shows_estimated_beside_mapped_until_its_map_changes(
     run(Study.of({**asked, "vectors": {"min_ha": 2.0}}), out)
     assert "estimated" not in (out / "datacard.md").read_text()
     assert any("made anew" in w for w in estimate(folder, write=False).facts["warnings"])
+
+
+def test_a_weak_design_is_told_before_it_is_drawn(mapped: Mapped, tmp_path: Path) -> None:
+    told: list[Planned] = []
+
+    def listen(planned: Planned) -> None:
+        assert not (tmp_path / "s").exists()
+        told.append(planned)
+
+    weak = replace(ASKED, points=30, expected={"rest": 0.05})
+    facts = draw(mapped.run, weak, tmp_path / "s", tell=listen).facts
+    (planned,) = told
+    assert any("stands for" in warning for warning in planned.warnings)
+    assert facts["warnings"] == list(planned.warnings)
+    assert planned.points.sum() == 30
+    again = minetrace("sample", mapped.run, "--period", "2021", "--n", "30", "--expect",
+                      "rest=0.05", "--out", tmp_path / "none", "--dry-run")  # fmt: skip
+    assert again.returncode == 0
+    assert "stands for" in again.stderr
+    assert f"{planned.standard_error_ha:,.1f}" in again.stdout
+    assert not (tmp_path / "none").exists()
+    assert plan(mapped.run, weak).standard_error_ha == planned.standard_error_ha
 
 
 def test_what_cannot_be_drawn(mapped: Mapped, tmp_path: Path) -> None:

@@ -88,8 +88,8 @@ def mining(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray) -> Mining:
     return Mining(
         area_of(drawn, y), pair.matrix,
         Told.of(pair.overall, mover_sum(drawn, np.where(is_mapped > 0, y, 1 - y))),
-        Told.of(pair.users[0], _users(drawn, mapped, y)),
-        Told.of(pair.producers[0], _producers(drawn, mapped, y)),
+        Told.of(pair.users[0], users_interval(drawn, mapped, y)),
+        Told.of(pair.producers[0], producers_interval(drawn, mapped, y)),
     )  # fmt: skip
 
 
@@ -136,14 +136,14 @@ def answered(drawn: Drawn, y: FloatArray) -> tuple[Drawn, NDArray[np.bool_]]:
     return Drawn(drawn.strata, drawn.stratum[known]), known
 
 
-def _users(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray) -> Interval:
-    """A mean over the strata that are mapped as mine: within them nothing is a ratio."""
+def users_interval(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray) -> Interval:
+    """Of user's accuracy: a mean over the strata that are mapped as the class, and no ratio."""
     part, here = _only(drawn, mapped)
     return mover_sum(part, y[here]) if part.strata.total else Interval(np.nan, np.nan)
 
 
-def _producers(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray) -> Interval:
-    """Found against omitted, which lie in different strata and are independent therefore."""
+def producers_interval(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray) -> Interval:
+    """Of producer's accuracy: found against omitted, which lie in strata of their own."""
     shares = []
     for which in (mapped, ~mapped):
         part, here = _only(drawn, which)

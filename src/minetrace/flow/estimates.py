@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from minetrace.assess.agreement import agreement
+from minetrace.assess.change import KINDS, Change, change, kind_of
 from minetrace.assess.mining import (
     Mining,
     Told,
@@ -211,11 +212,33 @@ def _change(design: Design, told: Answers, drawn: Drawn) -> dict[str, Any]:
     }
     first, last = design.periods
     mapped = design.facts["mapped_ha"]
+    kinds = np.array([kind_of(*row["mapped"]) for row in design.facts["strata"]], dtype=np.int64)
     return {
         "from": first, "to": last, "answered_in_both": int(both.sum()),
         "mapped_net_ha": round(mapped[last] - mapped[first], 6),
         **{name: figure.facts() for name, figure in figures.items()},
+        **_kinds(change(here, kinds, before, now), here, kinds),
         "warnings": list(dict.fromkeys([*after(here, gain), *after(here, loss)])),
+    }  # fmt: skip
+
+
+def _kinds(found: Change, drawn: Drawn, mapped: NDArray[np.int64]) -> dict[str, Any]:
+    """By kind of change, and the matrix of mapped against true change."""
+    area = drawn.strata.area
+    return {
+        "overall": found.overall.facts(),
+        "kinds": [
+            {
+                "kind": kind, "mapped_ha": round(float(area[mapped == k].sum()), 6),
+                "estimated_ha": found.areas_ha[k].facts(), "users": found.users[k].facts(),
+                "producers": found.producers[k].facts(),
+            }
+            for k, kind in enumerate(KINDS)
+        ],
+        "matrix": {
+            "rows": "mapped", "columns": "true", "classes": list(KINDS),
+            "shares": np.round(found.matrix, 9).tolist(),
+        },
     }  # fmt: skip
 
 
@@ -258,8 +281,11 @@ def _rows(facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if change := facts.get("change"):
         span = f"{change['from']} to {change['to']}"
         yield _row(span, "net_ha", "", change["net_ha"], change["mapped_net_ha"])
-        for name in ("gained_ha", "lost_ha"):
-            yield _row(span, name, "", change[name], None)
+        for part in change["kinds"]:
+            kind = part["kind"]
+            yield _row(span, f"{kind}_ha", "", part["estimated_ha"], part["mapped_ha"])
+            for name in ("users", "producers"):
+                yield _row(span, f"{name}_accuracy_{kind}", "", part[name], None)
 
 
 def _row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,12 +89,58 @@ class _Counted:
             self.pool[code] = (here if pool is None else pool.joined(here)).lowest(CANDIDATES)
 
 
-def draw(root: Path, request: SampleRequest, out: Path | None = None) -> Design:
+@dataclass(frozen=True)
+class Planned:
+    """How many points a design takes from where, and what it will be worth; nothing is drawn yet.
+
+    Attributes:
+        names: of the strata.
+        codes: (H,) their places in ``STRATA``.
+        area_ha, units: (H,) ground, and pixels to draw from.
+        shares: (H,) expected share of mines.
+        points: (H,) to be drawn.
+        standard_error_ha: expected, of mined hectares.
+        not_looked_ha: ground that is in no stratum, because nobody saw it.
+        warnings: what this design cannot carry.
+    """
+
+    names: tuple[str, ...]
+    codes: NDArray[np.intp]
+    area_ha: NDArray[np.float64]
+    units: NDArray[np.int64]
+    shares: NDArray[np.float64]
+    points: NDArray[np.int64]
+    standard_error_ha: float
+    not_looked_ha: float
+    warnings: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        """What to tell in the terminal."""
+        for name, area, n in zip(self.names, self.area_ha, self.points, strict=True):
+            yield f"{name:>10}  {area:>14,.1f} ha  {n:>6,} points"
+        if self.not_looked_ha > 0:
+            yield f"not looked  {self.not_looked_ha:>13,.1f} ha  not estimated: nobody saw it"
+        yield f"expected standard error of mined hectares: {self.standard_error_ha:,.1f}"
+
+
+Tell = Callable[[Planned], None]
+
+
+def plan(root: Path, request: SampleRequest) -> Planned:
+    """What a sample would be, without drawing it; arguments and errors as for `draw`."""
+    ground, blocks = _opened(root, request)
+    return _planned(_counted(ground, blocks, request)[0], request)
+
+
+def draw(
+    root: Path, request: SampleRequest, out: Path | None = None, *, tell: Tell | None = None
+) -> Design:
     """Draw a sample and write ``sample.csv``, ``sample.gpkg`` and ``design.json``.
 
     Args:
         root: the run folder.
         out: where to; ``RUN/samples/PERIOD`` if left out.
+        tell: is told the plan and its warnings before anything is drawn.
 
     Raises:
         UserError: the run, a period or a number cannot be used, or the folder holds a sample.
@@ -102,14 +148,14 @@ def draw(root: Path, request: SampleRequest, out: Path | None = None) -> Design:
     """
     run = Run.open(root)
     _check(run, request)
-    labels = tuple(sorted(set(request.periods), key=run.periods.index))
+    labels = _labels(run, request)
     folder = out or root / "samples" / "-to-".join(labels)
     if (folder / DESIGN).exists():
         raise RunError(
             f"{folder}: already holds a sample, perhaps with answers; choose another --out"
         )
-    ground = open_ground(RunFolder(root), run.panel(), labels)
-    facts, table = drawn_from(ground, ground.blocks(buffer_m=request.buffer_m), request)
+    ground, blocks = _opened(root, request)
+    facts, table = drawn_from(ground, blocks, request, tell=tell)
     facts["run"]["path"] = os.path.relpath(root.resolve(), folder.resolve())
     facts["versions"] = versions()
     _write(folder, facts, table)
@@ -117,17 +163,42 @@ def draw(root: Path, request: SampleRequest, out: Path | None = None) -> Design:
 
 
 def drawn_from(
-    ground: RunGround, blocks: Iterable[Block], request: SampleRequest
+    ground: RunGround, blocks: Iterable[Block], request: SampleRequest, *, tell: Tell | None = None
 ) -> tuple[dict[str, Any], gpd.GeoDataFrame]:
     """A design and its points, without writing anything.
 
     Args:
         blocks: all of the ground, in any order.
+        tell: is told the plan before anything is drawn.
 
     Raises:
         NoImageryError: nothing was looked at.
         StudyError: there are too few points for the strata, or far too many.
     """
+    root = ground.folder.root
+    counted, uncertain, extent = _counted(ground, blocks, request)
+    planned = _planned(counted, request)
+    if tell is not None:
+        tell(planned)
+    facts, table = _drawn(ground, counted, planned, request, uncertain, extent)
+    return {**facts, "run": {"name": ground.study.name, "map_sha256": map_checksum(root)}}, table
+
+
+def _labels(run: Run, request: SampleRequest) -> tuple[str, ...]:
+    return tuple(sorted(set(request.periods), key=run.periods.index))
+
+
+def _opened(root: Path, request: SampleRequest) -> tuple[RunGround, Iterator[Block]]:
+    run = Run.open(root)
+    _check(run, request)
+    ground = open_ground(RunFolder(root), run.panel(), _labels(run, request))
+    return ground, ground.blocks(buffer_m=request.buffer_m)
+
+
+def _counted(
+    ground: RunGround, blocks: Iterable[Block], request: SampleRequest
+) -> tuple[_Counted, float, str]:
+    """What the ground adds up to, from which score on it is uncertain, and what outlines mean."""
     root = ground.folder.root
     card = read_json(root / "datacard.json")
     uncertain = request.uncertain if request.uncertain is not None else card["threshold"] / 2
@@ -141,9 +212,21 @@ def drawn_from(
             f"{root}: no ground was looked at in {' and '.join(ground.labels)}, so there is none "
             "to draw points from; choose another --period"
         )
-    facts, table = _drawn(ground, counted, request, uncertain, str(card["extent"]))
-    run = {"name": ground.study.name, "map_sha256": map_checksum(root)}
-    return {**facts, "run": run}, table
+    return counted, float(uncertain), str(card["extent"])
+
+
+def _planned(counted: _Counted, request: SampleRequest) -> Planned:
+    here = np.flatnonzero(counted.units)
+    names = tuple(str(STRATA[code]) for code in here)
+    area, units = counted.area_ha[here], counted.units[here]
+    shares = expected_shares(names, area)
+    shares = np.array([request.expected.get(n, s) for n, s in zip(names, shares, strict=True)])
+    points, total = _points(request, area, units, shares)
+    added = variance(area / area.sum(), spread_of(shares), points, units)
+    return Planned(
+        names, here, area, units, shares, points, float(np.sqrt(added.sum()) * total),
+        counted.unlooked_ha, tuple(before(names, area, points, added)),
+    )  # fmt: skip
 
 
 def as_allocation(word: str) -> Allocation:
@@ -208,16 +291,12 @@ def _check(run: Run, request: SampleRequest) -> None:
 
 
 def _drawn(
-    ground: RunGround, counted: _Counted, request: SampleRequest, uncertain: float, extent: str
-) -> tuple[dict[str, Any], gpd.GeoDataFrame]:
+    ground: RunGround, counted: _Counted, planned: Planned, request: SampleRequest,
+    uncertain: float, extent: str,
+) -> tuple[dict[str, Any], gpd.GeoDataFrame]:  # fmt: skip
     """The facts of the design, and the points."""
-    here = np.flatnonzero(counted.units)
-    names = tuple(str(STRATA[code]) for code in here)
-    area, units = counted.area_ha[here], counted.units[here]
-    shares = expected_shares(names, area)
-    shares = np.array([request.expected.get(n, s) for n, s in zip(names, shares, strict=True)])
-    points, total = _points(request, area, units, shares)
-    added = variance(area / area.sum(), spread_of(shares), points, units)
+    here, names, area, units = planned.codes, planned.names, planned.area_ha, planned.units
+    shares, points = planned.shares, planned.points
     pools = [counted.pool[code] for code in here]
     picked = [
         spread(pool, int(n), seed=request.seed, name=name)
@@ -251,8 +330,8 @@ def _drawn(
             "allocation": request.allocation, "minimum": request.minimum,
             "buffer_m": request.buffer_m, "uncertain": uncertain,
         },
-        "expected_standard_error_ha": round(float(np.sqrt(added.sum()) * total), 3),
-        "warnings": list(before(names, area, points, added)),
+        "expected_standard_error_ha": round(planned.standard_error_ha, 3),
+        "warnings": list(planned.warnings),
         "answers": list(ANSWERS),
         "points": _known(table, labels),
     }  # fmt: skip
@@ -358,13 +437,3 @@ def _write(folder: Path, facts: Mapping[str, Any], table: gpd.GeoDataFrame) -> N
     write_plain(folder / TABLE, plain)
     write_whole(folder / PACKAGE, lambda part: points.to_file(part, layer="sample", driver="GPKG"))
     write_json(folder / DESIGN, dict(facts))
-
-
-def lines(design: Design) -> Iterator[str]:
-    """What to tell in the terminal."""
-    facts = design.facts
-    for row in facts["strata"]:
-        yield f"{row['name']:>10}  {row['area_ha']:>14,.1f} ha  {row['n']:>6,} points"
-    if facts["not_looked_ha"] > 0:
-        yield f"not looked  {facts['not_looked_ha']:>13,.1f} ha  not estimated: nobody saw it"
-    yield f"expected standard error of mined hectares: {facts['expected_standard_error_ha']:,.1f}"

@@ -19,6 +19,10 @@ Facts = Mapping[str, Any]
 _LEFT, _RIGHT, _ROW, _WIDTH = 120, 24, 34, 760  # of the plot, pixels
 
 
+_KINDS = {"stays": "mined in both", "gained": "newly mined", "lost": "mined no more",
+          "never": "mined in neither"}  # fmt: skip
+
+
 def area_page(facts: Facts, title: str) -> str:
     """The page of one estimate.
 
@@ -92,6 +96,18 @@ def _change(change: Facts) -> Iterator[str]:
             for name, word in words
         ],
     )  # fmt: skip
+    yield _table(
+        "By kind of change", ("Kind", "Estimated, ha", "95 % interval", "Mapped, ha", "User's",
+                              "95 % interval", "Producer's", "95 % interval"),
+        [
+            (_KINDS[part["kind"]], hectares(part["estimated_ha"]["value"]),
+             _span(part["estimated_ha"]), hectares(part["mapped_ha"]),
+             *(words for name in ("users", "producers")
+               for words in (_share(part[name]["value"]), _span(part[name], _share))))
+            for part in change["kinds"]
+        ],
+    )  # fmt: skip
+    yield _matrix("Change matrix, per cent of the ground", change["matrix"], _KINDS)
 
 
 def _period(row: Facts) -> Iterator[str]:
@@ -106,14 +122,7 @@ def _period(row: Facts) -> Iterator[str]:
             for name, word in names
         ],
     )  # fmt: skip
-    classes, shares = row["matrix"]["classes"], row["matrix"]["shares"]
-    yield _table(
-        "Error matrix, per cent of the ground", ("Mapped", *(f"Truly {c}" for c in classes), "All"),
-        [
-            (name, *(_per_cent(v) for v in line), _per_cent(sum(line)))
-            for name, line in zip(classes, shares, strict=True)
-        ] + [("all", *(_per_cent(sum(c)) for c in zip(*shares, strict=True)), _per_cent(1.0))],
-    )  # fmt: skip
+    yield _matrix("Error matrix, per cent of the ground", row["matrix"], {})
     yield _table(
         "Strata", ("Stratum", "Hectares", "Points", "Mines", "A point stands for"),
         [
@@ -132,6 +141,19 @@ def _period(row: Facts) -> Iterator[str]:
             ],
         )  # fmt: skip
     yield f'<p class="muted small">{_text(" ".join(_checks(row)))}</p>'
+
+
+def _matrix(caption: str, matrix: Facts, words: Mapping[str, str]) -> str:
+    """Shares of the ground, mapped by true."""
+    shares = matrix["shares"]
+    names = [words.get(name, name) for name in matrix["classes"]]
+    return _table(
+        caption, ("Mapped", *(f"Truly {name}" for name in names), "All"),
+        [
+            (name, *(_per_cent(v) for v in line), _per_cent(sum(line)))
+            for name, line in zip(names, shares, strict=True)
+        ] + [("all", *(_per_cent(sum(c)) for c in zip(*shares, strict=True)), _per_cent(1.0))],
+    )  # fmt: skip
 
 
 def _checks(row: Facts) -> Iterator[str]:

@@ -31,27 +31,45 @@ def command(
     by: Path | None = typer.Option(None, help="Polygons of territories to estimate by."),
     id: str | None = typer.Option(None, help="The column that names a territory."),
     out: Path | None = typer.Option(None, help="The folder.  [default: RUN/samples/PERIOD]"),
+    dry_run: bool = typer.Option(False, help="Say what it would be, and draw nothing."),
 ) -> None:
     """Draw a probability sample of a run's ground, for people to say what is there.
 
     Strata are drawn from the map: mine, the buffer around mines, uncertain, and the rest; with two
-    periods also what was gained and lost. Fill the columns answer_PERIOD of sample.csv or
-    sample.gpkg with mine, not or unsure; then: minetrace estimate FOLDER.
+    periods also what was gained and lost. What the design cannot carry is said before anything is
+    drawn; --dry-run stops there. Answer with 'minetrace review', or fill the columns answer_PERIOD
+    of sample.csv or sample.gpkg with mine, not or unsure; then: minetrace estimate FOLDER.
 
-    Example:  minetrace sample out/ --period 2021 --n 600
+    Example:  minetrace sample out/ --period 2021 --n 600 --dry-run
 
     Example:  minetrace sample out/ --period 2019 --period 2021 --standard-error 20ha
     """
     from minetrace.flow.sample_design import SampleRequest
-    from minetrace.flow.sampling import as_allocation, as_hectares, as_shares, draw, lines
+    from minetrace.flow.sampling import (
+        Planned,
+        as_allocation,
+        as_hectares,
+        as_shares,
+        draw,
+        plan,
+    )
 
     request = SampleRequest(
         tuple(period), n, as_hectares(standard_error), seed, as_allocation(allocation), minimum,
         buffer_m, uncertain, as_shares(expect or ()), by, id,
     )  # fmt: skip
-    design = draw(run, request, out)
-    for line in lines(design):
-        typer.echo(line)
-    for warning in design.facts["warnings"]:
-        typer.echo(f"note: {warning}", err=True)
-    typer.echo(f"{design.folder}: fill sample.csv, then 'minetrace estimate {design.folder}'")
+
+    def tell(planned: Planned) -> None:
+        for line in planned.lines():
+            typer.echo(line)
+        for warning in planned.warnings:
+            typer.echo(f"note: {warning}", err=True)
+
+    if dry_run:
+        return tell(plan(run, request))
+    design = draw(run, request, out, tell=tell)
+    typer.echo(
+        f"{design.folder}: answer with 'minetrace review {run} --sample {design.folder}' or fill "
+        f"sample.csv, then 'minetrace estimate {design.folder}'"
+    )
+    return None
