@@ -38,7 +38,8 @@ from minetrace.composites.methods import begin
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.raster import Raster
 from minetrace.flow.ahead import Ahead, in_order
-from minetrace.flow.tasks import AHEAD_BUDGET, BLOCK_BUDGET, LOW_ROWS, READING
+from minetrace.flow.compositing import low_rows
+from minetrace.flow.tasks import AHEAD_BUDGET, BLOCK_BUDGET, READING
 from minetrace.sources.masks import dilate
 from minetrace.sources.stac import StacSource
 from minetrace.sources.stac_options import Quest, StacOptions
@@ -137,7 +138,8 @@ def read_all(source: Any, rect: Rect, grid: Grid, at_once: int) -> tuple[float, 
 
 def strips_of(rect: Rect, dates: int) -> list[Rect]:
     """The pieces that a run would make it in."""
-    return blocks_for_budget(dates, len(BANDS), rect, BLOCK_BUDGET, most_rows=LOW_ROWS)
+    rows = low_rows(dates, len(BANDS), rect)
+    return blocks_for_budget(dates, len(BANDS), rect, BLOCK_BUDGET, most_rows=rows)
 
 
 def busy_s(server: psutil.Process) -> tuple[float, float]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from minetrace.composites.composite import Composer
 from minetrace.composites.methods import CHOICE_PX, begin
-from minetrace.core.grid import Tile
+from minetrace.core.grid import Rect, Tile
 from minetrace.core.period import Period
 from minetrace.flow.plan import Job, Look, Place
+from minetrace.sources.decoded import CAP_BYTES
+
+LOW_ROWS = 256  # of a piece that is reduced while the next is waited for
+TALL_PX = 1024  # the highest blocks of common COGs
 
 
 def begin_composite(job: Job, period: Period) -> Composer:
@@ -22,3 +28,23 @@ def looks_near(job: Job, place: Place, period: Period, tile: Tile) -> list[Look]
     """All looks that the composite of a tile may depend on."""
     blocks = tile.rect.snapped(CHOICE_PX).expand(begin_composite(job, period).margin_px)
     return [look for look in place.looks[period.label] if not (look.rect & blocks).empty]
+
+
+def most_rows(job: Job, looks: Sequence[Look], rect: Rect) -> int | None:
+    """How high a piece of a composite may be, so that reading and reducing overlap.
+
+    Returns:
+        None where no source waits for servers: then memory alone decides.
+    """
+    if not any(job.sources[look.source].reads_ahead > 1 for look in looks):
+        return None
+    return low_rows(len(looks), len(job.bands), rect)
+
+
+def low_rows(n_dates: int, n_bands: int, rect: Rect) -> int:
+    """Low, if the decoded blocks of all looks can be kept for the pieces below; else as blocks are.
+
+    A piece lower than the blocks that it is read from would else have them decoded many times.
+    """
+    kept_bytes = n_dates * (2 * n_bands + 1) * TALL_PX * rect.snapped(TALL_PX).width
+    return LOW_ROWS if kept_bytes <= CAP_BYTES else TALL_PX

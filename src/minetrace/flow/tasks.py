@@ -32,7 +32,7 @@ from minetrace.errors import (
     UserError,
 )
 from minetrace.flow.ahead import Ahead, in_order
-from minetrace.flow.compositing import begin_composite, looks_near
+from minetrace.flow.compositing import begin_composite, looks_near, most_rows
 from minetrace.flow.decoding import NAMES, Decoder
 from minetrace.flow.plan import Job, Look, Place
 from minetrace.flow.readers import CompositeReader, ScoreReader, cell_coverage, mosaic
@@ -51,7 +51,6 @@ DECODE_RECIPE = 1
 OUTLINE_RECIPE = 1
 BLOCK_BUDGET = 512 << 20  # bytes of looks held at once by one worker
 AHEAD_BUDGET = 512 << 20  # bytes of looks that are read meanwhile
-LOW_ROWS = 256  # of a piece that is reduced while the next is waited for
 READING = 4  # reading a look takes about so many times its own memory
 
 
@@ -134,9 +133,8 @@ class Compose:
         whole = _around(wanted, tile)
         if settings.method == "clearest":  # a tile may cut through blocks, a choice may not
             whole = whole.snapped(CHOICE_PX)
-        waits = any(job.sources[look.source].reads_ahead > 1 for look in looks)
         cut = blocks_for_budget(
-            len(looks), len(job.bands), whole, BLOCK_BUDGET, most_rows=LOW_ROWS if waits else None
+            len(looks), len(job.bands), whole, BLOCK_BUDGET, most_rows=most_rows(job, looks, whole)
         )
         cut = [block for block in cut if wanted[(block & tile).within(tile)].any()]
         around = begin_composite(job, period).margin_px
@@ -267,10 +265,11 @@ class Score:
         """Tiles whose composite is there; the others fail with it."""
         for tile in self.tiles:
             key = keys[tile.rect]
-            if sidecar.read(job.run, Key("composites", key.period, tile.id)) is not None:
+            under = Key("composites", key.period, tile.id)
+            if job.run.bring(under) and sidecar.read(job.run, under) is not None:
                 yield tile.rect
             else:
-                reason = sidecar.failure(job.run, Key("composites", key.period, tile.id))
+                reason = sidecar.failure(job.run, under)
                 error = ReadFailedError(f"its composite failed: {reason or 'not made'}")
                 _fail(job, [key], hashes[tile.rect], error)
 

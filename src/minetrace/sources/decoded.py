@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-CAP_BYTES = 256 << 20  # a worker keeps at most so much
+CAP_BYTES = 512 << 20  # a worker keeps at most so much
 
 
 @dataclass(eq=False)
