@@ -2,7 +2,7 @@
 
     python studies/artisanal-gold/evaluate.py
 
-Reads what train.py left in runs/artisanal-gold. Writes figures beside this file and the model
+Reads what ``minetrace crossval`` and ``minetrace train`` left in runs/artisanal-gold. Writes figures beside this file and the model
 folder with its card into the package; prints the hash that the registry must name.
 """
 
@@ -23,16 +23,16 @@ from choices import (
     FINAL,
     FOLDS,
     FULL_SCALE,
-    MEMBERS,
-    RECIPE,
     RUNS,
     SEED,
     chips_folder,
     clear,
     cloudy,
     read_chips,
+    study,
+    training_folder,
 )
-from train import weights_path
+from gallery import ChipSet, read_chip_set
 
 import published
 from minetrace.core.metrics import (
@@ -45,12 +45,11 @@ from minetrace.core.metrics import (
     threshold_at,
 )
 from minetrace.core.model import ModelCard, Scaling
-from minetrace.models.augment import under_cloud
+from minetrace.models.architectures import build
 from minetrace.models.calibration import Calibration, calibrate
-from minetrace.models.chip_set import ChipSet, read_chip_set
-from minetrace.models.plain_net import STRIDE, WINDOW, to_onnx
+from minetrace.models.clouds import opacity
+from minetrace.models.plain_net import STRIDE, WINDOW, PlainNet, to_onnx
 from minetrace.models.registry import path_of
-from minetrace.models.weights import read_weights
 from minetrace.predict.model_file import write_model
 
 HERE = Path(__file__).resolve().parent
@@ -61,13 +60,24 @@ WELL_CALIBRATED = (0.05, 0.1)  # error over all folds and in the worst, to be ca
 THIN_CLOUD = 0.5  # opacity of the thickest synthetic cloud
 
 
+def state_path(fold: int, member: int) -> Path:
+    return training_folder(fold) / f"member{member}" / "state.pt"
+
+
 def members() -> list[int]:
     """Members that are trained for every fold."""
-    return [m for m in MEMBERS if all(weights_path(k, m).exists() for k in [*FOLDS, FINAL])]
+    asked = range(study().network.members)
+    return [m for m in asked if all(state_path(k, m).exists() for k in [*FOLDS, FINAL])]
+
+
+def plain(fold: int, member: int) -> PlainNet:
+    net = build(study().network.network(), 3, 1, WINDOW)
+    net.load_state_dict(torch.load(state_path(fold, member), weights_only=True)["best"])
+    return net.eval().plain()
 
 
 def network(fold: int, use: list[int], calibration: Calibration | None = None) -> bytes:
-    return to_onnx([read_weights(weights_path(fold, m)) for m in use], calibration)
+    return to_onnx([plain(fold, m) for m in use], calibration)
 
 
 def scored(graph: bytes, pixels: np.ndarray, output: str = "logits") -> np.ndarray:
@@ -107,7 +117,9 @@ def thinly_clouded(pixels: np.ndarray) -> np.ndarray:
     """Chips under a seeded thin cloud."""
     draw = torch.Generator().manual_seed(SEED)
     seen = torch.from_numpy(pixels).float() / 255
-    return np.asarray(under_cloud(seen, draw, thickest=THIN_CLOUD).numpy())
+    thick = opacity(len(seen), seen.shape[-2:], draw, thickest=THIN_CLOUD)
+    white = 0.6 + 0.5 * torch.rand(len(seen), 1, 1, 1, generator=draw)
+    return np.asarray((seen * (1 - thick) + white * thick).clamp(0, 1).numpy())
 
 
 def by_fold(chips: ChipSet, score: np.ndarray) -> dict[str, object]:
@@ -193,10 +205,11 @@ def recipe_spread(chips: ChipSet, pixels: np.ndarray) -> dict[str, list[float]]:
 
 
 def spent(use: list[int]) -> dict[str, float]:
-    times = [json.loads(weights_path(k, m).with_suffix(".json").read_text())
-             for k in [*FOLDS, FINAL] for m in use]  # fmt: skip
-    return {"cpu_minutes": sum(t["cpu_s"] for t in times) / 60,
-            "network_minutes": sum(t["wall_s"] for t in times) / 60}  # fmt: skip
+    times = []
+    for path in (state_path(k, m).with_name("log.csv") for k in [*FOLDS, FINAL] for m in use):
+        with path.open(newline="") as file:
+            times.append(float(list(csv.DictReader(file))[-1]["seconds"]))
+    return {"network_minutes": sum(times) / 60}
 
 
 def compared(chips: ChipSet, raw: np.ndarray, logit: np.ndarray) -> dict[str, dict[str, object]]:
@@ -265,7 +278,7 @@ def measure(chips: ChipSet, raw: np.ndarray, logit: np.ndarray, use: list[int]) 
         "seeds": recipe_spread(chips, chips.pixels), "training": spent(use),
         "chips_per_fold": [int((plain & (chips.fold == k)).sum()) for k in FOLDS],
         "chips": int(plain.sum()), "mines": int((plain & chips.label).sum()),
-        "members": use, "steps": RECIPE.steps, "seed": SEED,
+        "members": use, "steps": study().fit.steps, "seed": SEED,
     }  # fmt: skip
 
 
@@ -308,7 +321,7 @@ def ship(chips: ChipSet, logit: np.ndarray, figures: dict, use: list[int]) -> Mo
 def main() -> None:
     use = members()
     if not use:
-        raise SystemExit(f"{RUNS}: a network is missing; run train.py first")
+        raise SystemExit(f"{RUNS}: a network is missing; README.md says how to train them")
     chips, raw = read_chips(), read_chip_set(chips_folder()).pixels
     logit = held_out(chips, chips.pixels, use)
     figures = rounded(measure(chips, raw, logit, use))

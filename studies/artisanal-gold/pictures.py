@@ -7,9 +7,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from choices import FOLDS, clear
+from gallery import ChipSet
 from PIL import Image
-
-from minetrace.models.chip_set import ChipSet
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minetrace.chips.folds import block_folds, region_folds
+from minetrace.chips.folds import block_folds, listed_folds, region_folds
+from minetrace.chips.lists import read_folds
 from minetrace.chips.manifest import read_manifest, write_manifest
 from minetrace.chips.raster_files import RasterChips
 from minetrace.chips.values import Values
@@ -17,6 +18,7 @@ from minetrace.core.grid import Grid, Tile
 from minetrace.core.raster import NODATA
 from minetrace.errors import DataSetError
 from minetrace.store.cog import write_cog
+from terminal import minetrace
 
 BANDS = ("blue", "green", "red")
 GRID = Grid("EPSG:32630", 10.0)
@@ -59,6 +61,25 @@ def test_folds_test_every_chip_once(chips: Path) -> None:
         region_folds(data.where(c for c in data.chips if c.region == "GHA"))
 
 
+def test_folds_by_a_list_leave_out_what_it_does_not_name(chips: Path, tmp_path: Path) -> None:
+    data = read_manifest(chips)
+    rows = "".join(f"c{n},{n % 3}\n" for n in range(11))
+    (tmp_path / "folds.csv").write_text("name,fold\n" + rows)
+    listed = read_folds(tmp_path / "folds.csv")
+    folds = listed_folds(data, listed)
+    assert [fold.name for fold in folds] == ["fold0", "fold1", "fold2"]
+    tested = [c.name for fold in folds for c in fold.data.split("test").chips]
+    assert sorted(tested) == sorted(f"c{n}" for n in range(11))
+    assert {c.name for c in folds[0].data.split("val").chips} == {"c1", "c4", "c7", "c10"}
+    alone = listed_folds(data, listed, validate=False)[0].data
+    assert alone.splits == {"test": 4, "train": 7, "": 1}
+    with pytest.raises(DataSetError, match="at least 3 are needed"):
+        listed_folds(data, {"c1": "a", "c2": "b", "elsewhere": "c"})
+    (tmp_path / "split.csv").write_text("name,split\nc1,train\n")
+    with pytest.raises(DataSetError, match="a list of folds has a name"):
+        read_folds(tmp_path / "split.csv")
+
+
 def test_a_recipe_is_judged_on_regions_that_it_never_saw(chips: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="torch is absent: install minetrace[train]")
     from typer.testing import CliRunner
@@ -80,3 +101,10 @@ def test_a_recipe_is_judged_on_regions_that_it_never_saw(chips: Path, tmp_path: 
     assert pixels["figures"]["IoU"]["value"] > 0.5
     assert set(told["matrix"]) == set(told["matrix"]["GHA"]) == {"GHA", "CIV"}
     assert "trained without" in (tmp_path / "out" / "evaluation.html").read_text()
+
+
+def test_a_list_and_its_file_go_together(chips: Path, tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(json.dumps({"name": "x", "data": {"path": str(chips)}}))
+    done = minetrace("crossval", tmp_path / "study.yaml", "--by", "list")
+    assert done.returncode == 2
+    assert "give both" in done.stderr

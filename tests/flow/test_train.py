@@ -146,3 +146,25 @@ def test_a_set_without_a_training_part_is_refused(tmp_path: Path) -> None:
 def test_mistakes_are_named_before_anything_is_read(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises((StudyError, ValueError), match=said):
         TrainStudy.of({"name": "x", "data": {"path": "nowhere"}, **wrong})
+
+
+def test_our_patch_network_becomes_a_dense_model(tmp_path: Path) -> None:
+    """The design of the shipped model, by the ordinary command."""
+    chips = write_window_chips(tmp_path / "chips.npz")
+    asked = study(
+        chips, network={"design": "patchnet", "width": 16, "members": 2, "bagged": False},
+        fit={"window": 48, "steps": 30, "every": 15, "batch": 8, "source_power": 0.5},
+        augment={"saturation": 0.2, "gamma": 0.1, "air": 0.5, "hole": 0.1, "brightness": 0.02},
+        loss={"terms": {"cross_entropy": 1.0}, "smoothing": 0.05},
+        finish={"calibration": "isotonic"},
+    )  # fmt: skip
+    done = train(asked, tmp_path / "out")
+    card = done.card
+    assert (card.window, card.stride, card.call_px) == (48, 8, 512)
+    assert (card.output, card.extent, card.classes) == ("patch", "footprint", ("mine", "spread"))
+    assert card.scaling["red"].clip == (0.0, 0.3)
+    assert card.metrics["export"]["curve"]
+    assert card.metrics["test"]["f1"] > 0.7
+    found = check_model(done.model)
+    assert found.dense_difference is not None
+    assert found.dense_difference < 1e-5

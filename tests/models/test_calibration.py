@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from minetrace.core.metrics import reliability, roc_auc
 from minetrace.models.calibration import Calibration, calibrate
@@ -28,3 +30,37 @@ def test_scores_that_part_the_classes_stay_finite_and_in_order() -> None:
 
 def test_far_logits_do_not_overflow() -> None:
     assert Calibration(1.0, 0.0).probability([-1e9, 1e9]).tolist() == pytest.approx([0, 1])
+
+
+def crooked(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of which the upper ones say less than they seem to, and labels."""
+    rng = np.random.default_rng(seed)
+    logit = rng.normal(0, 3, n)
+    true = 1 / (1 + np.exp(-np.where(logit > 0, 0.2 * logit, logit)))
+    return (rng.random(n) < true).astype(np.int64), logit
+
+
+def test_a_curve_mends_what_two_numbers_cannot() -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is absent: install minetrace[train]")
+    from minetrace.models.isotonic import KNOTS, isotonic
+
+    label, logit = crooked(20_000, 0)
+    fresh, again = crooked(20_000, 1)
+    error = [reliability(fresh, how.probability(again)).error
+             for how in (isotonic(label, logit), calibrate(label, logit))]  # fmt: skip
+    assert error[0] < 0.015 < 0.03 < error[1]
+    assert len(isotonic(label, logit).knots) <= KNOTS
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 1), st.floats(-30, 30)), min_size=2, max_size=60))
+def test_a_curve_never_falls_and_never_is_certain(rows: list[tuple[int, float]]) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is absent: install minetrace[train]")
+    from minetrace.models.isotonic import isotonic
+
+    label, logit = np.array([y for y, _ in rows]), np.array([z for _, z in rows])
+    if len(set(label)) < 2:
+        return
+    found = isotonic(label, logit).probability(np.linspace(-40, 40, 300))
+    assert (np.diff(found) >= 0).all()
+    assert 0 < found.min() <= found.max() < 1

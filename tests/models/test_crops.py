@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minetrace.chips.open_set import open_data_set
 from minetrace.chips.options import SetOptions
 from minetrace.core.data_set import IGNORE, DataSet
 from minetrace.errors import DataSetError
-from minetrace.models.crops import Drawer, Pool, windows
+from minetrace.models.crops import Drawer, Pool, even_odds, windows
 from minetrace.models.survey import survey
 from minetrace.testing.chips import write_square_chips, write_window_chips
 
@@ -99,3 +102,24 @@ def test_chips_labelled_as_a_whole_give_one_label(tmp_path: Path) -> None:
 def test_a_set_without_training_chips_or_with_a_flat_band_is_refused(squares: DataSet) -> None:
     with pytest.raises(DataSetError, match="split 'train'"):
         survey(squares.where([]), BANDS)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.floats(0, 1))
+def test_sources_get_their_share_of_the_draws(said: list[int], power: float) -> None:
+    sources = [f"list{n}" for n in said]
+    odds = even_odds(sources, power)
+    assert odds.sum() == pytest.approx(1)
+    shares = [odds[np.array(said) == n].sum() / said.count(n) ** power for n in set(said)]
+    assert max(shares) == pytest.approx(min(shares))
+
+
+def test_a_small_source_is_drawn_as_often_as_a_large_one_if_asked(pool: Pool) -> None:
+    chips = [replace(c, source="few" if n == 0 else "many") for n, c in enumerate(pool.data.chips)]
+    uneven = Pool(pool.data.where(chips), pool.survey)
+    first = uneven[0][0]
+    shares = []
+    for power in (0.0, 1.0):
+        images = np.stack([Drawer(uneven, 64, 50, 0.5, 3, (), power)(s)[0] for s in range(4)])
+        shares.append((images == first).all(axis=(2, 3, 4)).mean())
+    assert shares[0] == pytest.approx(0.5, abs=0.12)
+    assert shares[1] < 0.3

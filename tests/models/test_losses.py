@@ -91,3 +91,14 @@ def test_class_weights_must_fit_the_classes() -> None:
     logits, target = made(3, 2)
     with pytest.raises(ModelError, match="2 numbers for 3 classes"):
         Loss({"cross_entropy": 1.0}, class_weight=(1, 2))(logits, target)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_smoothed_labels_never_want_an_answer_that_is_sure(classes: int) -> None:
+    _, target = made(classes, 4)
+    known = torch.where(target == IGNORE, 0, target).long()
+    sure = torch.nn.functional.one_hot(known, classes).movedim(-1, 1).float()
+    loss = Loss({"cross_entropy": 1.0}, smoothing=0.1)
+    worth = [float(loss(k * (sure[:, 1:] * 2 - 1 if classes == 2 else sure), target))
+             for k in (0.1, 2.9, 30.0)]  # fmt: skip
+    assert worth[1] < min(worth[0], worth[2])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -16,20 +14,25 @@ import torch
 from minetrace.errors import ModelError
 from minetrace.models.calibration import Calibration
 from minetrace.models.parity import check_parity
-from minetrace.models.patch_net import STRIDE, WINDOW, PatchNet, logits_of
+from minetrace.models.patch_net import STRIDE, WINDOW, PatchNet
 from minetrace.models.plain_net import to_onnx
-from minetrace.models.weights import read_weights, write_weights
+from minetrace.models.torch_export import Finished, graph_of
 
 NARROW = (8, 16, 16, 16)
 
 
-def lived_in(seed: int, bands: int = 3) -> PatchNet:
+def lived_in(seed: int, bands: int = 3, logits: int = 1) -> PatchNet:
     """A network whose normalisation has seen something, so that folding it is no accident."""
     torch.manual_seed(seed)
-    net = PatchNet(bands, NARROW, hidden=8).train()
+    net = PatchNet(bands, NARROW, hidden=8, logits=logits).train()
     for _ in range(5):
         net(torch.rand(8, bands, WINDOW, WINDOW))
     return net.eval()
+
+
+def logits_of(net: PatchNet, windows: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        return np.asarray(net.eval()(torch.from_numpy(windows)).flatten().numpy())
 
 
 def images(n: int, bands: int = 3, side: int = WINDOW) -> np.ndarray:
@@ -81,10 +84,35 @@ def test_a_wrong_export_is_refused() -> None:
         check_parity(graph, images(3), np.zeros(3))
 
 
-def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
-    plain = lived_in(0).plain()
-    write_weights(tmp_path / "net.npz", plain)
-    assert to_onnx([read_weights(tmp_path / "net.npz")]) == to_onnx([plain])
-    np.savez(tmp_path / "other.npz", a=1)
-    with pytest.raises(ModelError, match="train anew"):
-        read_weights(tmp_path / "other.npz")
+def test_several_classes_and_the_spread_of_several_networks() -> None:
+    nets = [lived_in(seed, logits=3) for seed in (0, 1)]
+    finished = Finished(nets, Calibration(0.7, 0.0))
+    with torch.no_grad():
+        logits, said = finished(torch.from_numpy(images(4)))
+    session = ort.InferenceSession(graph_of(finished, 3, WINDOW),
+                                   providers=["CPUExecutionProvider"])  # fmt: skip
+    found = session.run(["logits", "probability"], {"image": images(4)})
+    assert found[0] == pytest.approx(logits.numpy(), abs=1e-5)
+    assert found[1] == pytest.approx(said.numpy(), abs=1e-5)
+    assert found[1].shape == (4, 3, 1, 1)
+    assert session.run(["probability"], {"image": images(1, side=64)})[0].shape == (1, 3, 3, 3)
+
+
+def test_a_curve_in_the_graph_is_the_curve() -> None:
+    how = Calibration(1.5, 0.0, ((0.1, 0.02), (0.3, 0.02), (0.301, 0.4), (0.9, 0.7)))
+    nets = [lived_in(seed) for seed in (0, 1)]
+    for use in (nets, nets[:1]):
+        finished = Finished(use, how)
+        mean = np.mean([logits_of(net, images(9)) for net in use], axis=0)
+        with torch.no_grad():
+            said = finished(torch.from_numpy(images(9)))[1][:, 0].flatten().numpy()
+        assert said == pytest.approx(how.probability(mean), abs=1e-6)
+        session = ort.InferenceSession(graph_of(finished, 3, WINDOW),
+                                       providers=["CPUExecutionProvider"])  # fmt: skip
+        found = session.run(["probability"], {"image": images(9)})[0]
+        assert found[:, 0].ravel() == pytest.approx(said, abs=1e-5)
+
+
+def test_widths_that_cannot_be_turned_are_refused() -> None:
+    with pytest.raises(ModelError, match="multiple of 16"):
+        PatchNet(3, (12, 16, 16, 16))

@@ -69,6 +69,38 @@ def region_folds(data: DataSet, *, seed: int = 0) -> list[Fold]:
     return [Fold(region, data.where(_without(data.chips, region, rule))) for region in regions]
 
 
+def listed_folds(data: DataSet, folds: Mapping[str, str], *, validate: bool = True) -> list[Fold]:
+    """As a list says; each part is tested once, and the next one validates.
+
+    Args:
+        folds: the part of each chip, by name; chips that it does not name are left out.
+        validate: False trains on all parts but the tested one, and leaves nothing to calibrate on.
+
+    Raises:
+        DataSetError: it names no chip of the set, or too few parts.
+    """
+    there = {chip.name for chip in data.chips}
+    parts = sorted({fold for name, fold in folds.items() if name in there})
+    least = 3 if validate else 2
+    if len(parts) < least:
+        raise DataSetError(
+            f"{data.name}: the list puts its chips into {len(parts)} parts "
+            f"({', '.join(parts) or 'it names none of them'}); at least {least} are needed"
+        )
+    found = []
+    for n, part in enumerate(parts):
+        after = parts[(n + 1) % len(parts)] if validate else None
+        chips = [replace(c, split=_part(folds.get(c.name), part, after)) for c in data.chips]
+        found.append(Fold(f"fold{part}", data.where(chips)))
+    return found
+
+
+def _part(own: str | None, tested: str, validated: str | None) -> str:
+    if own is None:
+        return ""
+    return "test" if own == tested else "val" if own == validated else "train"
+
+
 def _without(chips: Sequence[Chip], region: str, rule: SplitRule) -> list[Chip]:
     def unit(chip: Chip) -> str:
         return chip.place or chip.name

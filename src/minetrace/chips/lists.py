@@ -47,30 +47,51 @@ def read_list(path: Path) -> dict[str, str]:
         MissingFileError: it is not there.
         DataSetError: it has no such columns, a name twice, or a split that is none.
     """
+    found: dict[str, str] = {}
+    for line, (chip, said) in enumerate(_rows(path, SPLIT_COLUMNS, "split"), 2):
+        if said.lower() not in SPLIT_OF:
+            raise DataSetError(f"{path}, line {line}: {said!r} is no split; train, val or test")
+        _add(found, chip, SPLIT_OF[said.lower()], path, line)
+    return found
+
+
+def read_folds(path: Path) -> dict[str, str]:
+    """Names and the part of the set that each is held out with: the columns name and fold.
+
+    Raises:
+        MissingFileError: it is not there.
+        DataSetError: it has no such columns, or a name twice.
+    """
+    found: dict[str, str] = {}
+    for line, (chip, said) in enumerate(_rows(path, ("fold",), "fold"), 2):
+        _add(found, chip, said, path, line)
+    return found
+
+
+def _add(found: dict[str, str], chip: str, said: str, path: Path, line: int) -> None:
+    if chip in found:
+        raise DataSetError(f"{path}, line {line}: {chip} is listed twice; keep one line")
+    found[chip] = said
+
+
+def _rows(path: Path, columns_of: tuple[str, ...], what: str) -> list[tuple[str, str]]:
+    """Names and what a column says of them."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = {c.strip().lower(): c for c in reader.fieldnames or ()}
             name = next((columns[c] for c in NAMES if c in columns), None)
-            split = next((columns[c] for c in SPLIT_COLUMNS if c in columns), None)
-            if name is None or split is None:
+            said = next((columns[c] for c in columns_of if c in columns), None)
+            if name is None or said is None:
                 raise DataSetError(
-                    f"{path}: has the columns {', '.join(columns) or 'none'}; a list of splits has "
-                    f"a name ({', '.join(NAMES[:3])} …) and a split"
+                    f"{path}: has the columns {', '.join(columns) or 'none'}; a list of {what}s "
+                    f"has a name ({', '.join(NAMES[:3])} …) and a {what}"
                 )
-            rows = [(row[name].strip(), row[split].strip().lower()) for row in reader]
+            return [(row[name].strip(), row[said].strip()) for row in reader]
     except FileNotFoundError as error:
         raise MissingFileError(f"{path}: no such list; give the path of a CSV file") from error
     except UnicodeDecodeError as error:
         raise DataSetError(f"{path}: is no text ({error}); save it as CSV in UTF-8") from error
-    found: dict[str, str] = {}
-    for line, (chip, said) in enumerate(rows, 2):
-        if said not in SPLIT_OF:
-            raise DataSetError(f"{path}, line {line}: {said!r} is no split; train, val or test")
-        if chip in found:
-            raise DataSetError(f"{path}, line {line}: {chip} is listed twice; keep one line")
-        found[chip] = SPLIT_OF[said]
-    return found
 
 
 def open_lists(paths: Sequence[Path]) -> DataSet:

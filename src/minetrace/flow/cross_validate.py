@@ -16,7 +16,8 @@ from pathlib import Path
 from minetrace.assess.evaluation import ChipResult, patch_figures, pixel_figures
 from minetrace.assess.evaluation_page import Report
 from minetrace.chips.audit import audit, refuse_leaks
-from minetrace.chips.folds import Fold, block_folds, region_folds
+from minetrace.chips.folds import Fold, block_folds, listed_folds, region_folds
+from minetrace.chips.lists import read_folds
 from minetrace.core.data_set import DataSet
 from minetrace.core.model import ModelCard
 from minetrace.flow.chip_scores import ChipScorer
@@ -37,11 +38,13 @@ class CrossOptions:
     """How to divide.
 
     Attributes:
-        by: ``blocks`` of ground, or ``regions``, each left out once.
+        by: ``blocks`` of ground, ``regions``, or parts that a ``list`` says, each left out once.
         folds: how many divisions by blocks.
         block_km: side of a block; the bootstrap draws the same.
         buffer_km: chips of training nearer to tested ones than this are left out.
         seed: of the division.
+        listed: CSV with the columns name and fold, where a list says the parts.
+        validate: whether the part of the list after the tested one is kept for calibration.
     """
 
     by: str = "blocks"
@@ -49,6 +52,8 @@ class CrossOptions:
     block_km: float = 20.0
     buffer_km: float = 0.0
     seed: int = 0
+    listed: Path | None = None
+    validate: bool = True
 
 
 def cross_validate(
@@ -93,6 +98,8 @@ def cross_validate(
 def _folds(data: DataSet, options: CrossOptions) -> list[Fold]:
     if options.by == "regions":
         return region_folds(data, seed=options.seed)
+    if options.listed is not None:
+        return listed_folds(data, read_folds(options.listed), validate=options.validate)
     return block_folds(
         data, options.folds, block_km=options.block_km, buffer_km=options.buffer_km,
         seed=options.seed,

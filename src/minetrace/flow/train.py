@@ -5,7 +5,7 @@ The audit comes first: a split that leaks is not trained on unless the study say
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from minetrace.models.finishing import FinishedModel
 
 MODEL, REPORT, STUDY = "model", "report.html", "study.yaml"
+CALL_PX = 464  # beyond the window, that a dense model is given in one call
 PIXELS_VALID = 0.5  # share of a window that must be seen; networks learn what a hole looks like
 
 
@@ -151,7 +152,7 @@ def _learn(study: TrainStudy, data: DataSet, out: Path, watch: TrainWatch, devic
     from minetrace.models.finishing import finish
 
     network, how = study.network.network(), study.fit.training()
-    seen = survey(data.split("train"), study.bands or data.bands)
+    seen = replace(survey(data.split("train"), study.bands or data.bands), full=network.full_scale)
     whole = network.output == "patch"
     parts = {name: Pool(data.split(name), seen, whole) for name in ("train", "val", "test")}
     trained = [
@@ -169,8 +170,6 @@ def _member(
     device: str, number: int,
 ) -> tuple[nn.Module, tuple[Look, ...]]:  # fmt: skip
     """One network; of several, each sees chips drawn anew from the training part."""
-    from dataclasses import replace
-
     from minetrace.models.architectures import build
     from minetrace.models.crops import Drawer
     from minetrace.models.loop import Task, fit_network
@@ -181,12 +180,14 @@ def _member(
     seen = parts["train"].survey
     rng = np.random.default_rng([how.seed, number])
     count = len(parts["train"])
-    picked = tuple(map(int, rng.integers(count, size=count))) if several else ()
+    bagged = several and study.network.bagged
+    picked = tuple(map(int, rng.integers(count, size=count))) if bagged else ()
     loss, distortion = Loss(**dict(study.loss)), study.augment.distortion()
     network, logits = replace(study.network.network(), band_names=seen.bands), _logits(data)
     recipe = fingerprint([data.version, seen.bands, asdict(network), logits, asdict(how),
                           dict(study.loss), asdict(distortion), picked])  # fmt: skip
-    draw = Drawer(parts["train"], how.window, how.batch, how.balance, how.seed, picked)
+    draw = Drawer(parts["train"], how.window, how.batch, how.balance, how.seed, picked,
+                  how.source_power)  # fmt: skip
     task = Task(how, loss, distortion, draw, parts["val"] if len(parts["val"]) else None, recipe)
     make = partial(build, network, len(seen.bands), logits, how.window)
     watch.begin(f"member {number + 1}" if several else study.name, how.steps)
@@ -230,15 +231,17 @@ def _made(study: TrainStudy, chips: AuditedSet, learnt: Learnt) -> dict[str, Any
         "export": {
             "parity": learnt.model.parity, "slope": round(learnt.model.calibration.slope, 6),
             "shift": round(learnt.model.calibration.shift, 6),
+            "curve": [list(knot) for knot in learnt.model.calibration.knots],
         },
     }  # fmt: skip
 
 
 def _card(study: TrainStudy, data: DataSet, learnt: Learnt, metrics: dict[str, Any]) -> ModelCard:
-    output, window = study.network.network().output, study.fit.window
+    network, window = study.network.network(), study.fit.window
+    output, dense = network.output, network.stride
     patch = output == "patch"
     classes = (*data.classes[1:], *(("spread",) if learnt.model.spread else ()))
-    default = window // 2 if patch else max(1, window * 3 // 4)
+    default = dense or (window // 2 if patch else max(1, window * 3 // 4))
     return ModelCard(
         name=study.name, bands=learnt.survey.bands, window=window,
         stride=study.finish.stride or default, output=output,
@@ -247,4 +250,5 @@ def _card(study: TrainStudy, data: DataSet, learnt: Learnt, metrics: dict[str, A
         min_valid_share=0.9 if patch else PIXELS_VALID, level=data.level,
         resolution_m=data.resolution_m, calibrated=learnt.model.calibrated,
         licence=study.licence, description=study.description, data=data.data, metrics=metrics,
+        call_px=window + dense * (CALL_PX // dense) if dense else 0,
     )  # fmt: skip

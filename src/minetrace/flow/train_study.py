@@ -26,7 +26,7 @@ class NetworkStudy(Closed):
     """The network."""
 
     design: str = Field(
-        _N.design, description="unet, patch-cnn, smp/NAME, segformer/b0, timm/NAME, "
+        _N.design, description="unet, patchnet, patch-cnn, smp/NAME, segformer/b0, timm/NAME, "
         "prithvi/300m, probe"
     )  # fmt: skip
     width: int = Field(_N.width, ge=0, description="channels of our designs; 0 for their own")
@@ -43,8 +43,9 @@ class NetworkStudy(Closed):
         _N.tuned_blocks, ge=-1, description="last blocks of a Prithvi that learn; 0 none, -1 all"
     )
     members: int = Field(
-        1, ge=1, description="networks, each on chips drawn anew; their spread becomes a band"
+        1, ge=1, description="networks, whose logits are averaged; their spread becomes a band"
     )
+    bagged: bool = Field(True, description="each of several on chips drawn anew")
 
     @model_validator(mode="after")
     def _known(self) -> NetworkStudy:
@@ -53,7 +54,8 @@ class NetworkStudy(Closed):
 
     def network(self) -> Network:
         """The noun that the models' room takes."""
-        said = {key: value for key, value in dict(self).items() if key != "members"}
+        several = ("members", "bagged")
+        said = {key: value for key, value in dict(self).items() if key not in several}
         return Network(**{**said, "checkpoint": str(self.checkpoint or "")})
 
     def said(self) -> dict[str, Any]:
@@ -72,6 +74,7 @@ class LossStudy(Closed):
     class_weight: tuple[float, ...] = Field((), description="of several classes, by index")
     positive_weight: float = Field(1.0, gt=0, description="of one class against the rest")
     focus: float = Field(2.0, ge=0, description="exponent of the focal loss")
+    smoothing: float = Field(0.0, ge=0, lt=1, description="how far labels are drawn to one half")
 
     @model_validator(mode="after")
     def _known(self) -> LossStudy:
@@ -80,7 +83,7 @@ class LossStudy(Closed):
 
 
 class AugmentStudy(Closed):
-    """How crops are changed; amounts in deviations of a band."""
+    """How crops are changed; amounts in deviations of a band, or shares of the full scale."""
 
     off: bool = Field(False, description="change nothing")
     turns: bool = Field(_D.turns, description="flips and quarter turns")
@@ -95,6 +98,10 @@ class AugmentStudy(Closed):
     band_dropout: float = Field(_D.band_dropout, ge=0, le=1, description="share without one band")
     cloud: float = Field(_D.cloud, ge=0, le=1, description="share under thin or broken cloud")
     haze: float = Field(_D.haze, ge=0, le=1, description="share under even haze")
+    saturation: float = Field(_D.saturation, ge=0, description="of colour, logarithmic")
+    gamma: float = Field(_D.gamma, ge=0, description="of the exponent of reflectance, logarithmic")
+    air: float = Field(_D.air, ge=0, le=1, description="share with more or less air above")
+    hole: float = Field(_D.hole, ge=0, le=1, description="share with a side cut off")
 
     def distortion(self) -> Distortion:
         """The noun that the models' room takes."""
@@ -118,6 +125,9 @@ class FitStudy(Closed):
     clip: float = Field(_T.clip, ge=0, description="longest gradient; 0 for any")
     memory: float = Field(_T.memory, ge=0, lt=1, description="of the running mean of the weights")
     balance: float = Field(_T.balance, ge=0, le=1, description="share drawn around labels")
+    source_power: float = Field(
+        _T.source_power, ge=0, le=1, description="how a source's share grows with its chips; 0: not"
+    )
     precision: Precision = Field(_T.precision, description="fp32, bf16 or fp16")
     compiled: bool = Field(_T.compiled, description="let torch compile the network")
     keep: Literal["best", "last"] = Field(_T.keep, description="look at the val part, or step")
@@ -131,7 +141,7 @@ class FitStudy(Closed):
 class FinishStudy(Closed):
     """What happens after the training."""
 
-    calibration: Literal["temperature", "platt", "none"] = Field(
+    calibration: Literal["temperature", "platt", "isotonic", "none"] = Field(
         "temperature", description="fitted on the val part"
     )
     threshold: Rule = Field("f1", description="f1, f0.5, or the share of false alarms to allow")

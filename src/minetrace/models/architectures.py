@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Tokens = Literal["patch", "class", "both"]
 DESIGNS = {
     "unet": "our U-Net: width, depth and fold to choose",
+    "patchnet": "ours for windows of 48 px: no up or left, answers every 8 px; takes reflectance",
     "patch-cnn": "the published 48 px detectors: width 32 for the 100k design, 96 for 800k",
     "smp/NAME": "any of segmentation-models-pytorch, such as smp/Unet or smp/DeepLabV3Plus",
     "segformer/SIZE": "SegFormer of transformers, segformer/b0 to segformer/b5",
@@ -83,8 +84,18 @@ class Network:
     def output(self) -> Output:
         """Whether it answers for pixels or for windows."""
         windows = self.family == "probe" and self.backbone and self.tokens == "class"
-        single = self.family in ("patch-cnn", "timm") or windows
+        single = self.family in ("patchnet", "patch-cnn", "timm") or windows
         return "patch" if single else "pixels"
+
+    @property
+    def full_scale(self) -> float | None:
+        """Reflectance that it takes as 1; None if it takes bands of mean 0 and deviation 1."""
+        return 0.3 if self.family == "patchnet" else None
+
+    @property
+    def stride(self) -> int | None:
+        """Pixels between its answers over a larger square; None if it takes single windows."""
+        return 8 if self.family == "patchnet" else None
 
 
 def build(network: Network, bands: int, logits: int, window: int) -> nn.Module:
@@ -130,6 +141,14 @@ def _unet(network: Network, bands: int, logits: int, window: int) -> nn.Module:
     from minetrace.models.unet import UNet
 
     return UNet(bands, logits, width=network.width or 24, depth=network.depth, fold=network.fold)
+
+
+def _patchnet(network: Network, bands: int, logits: int, window: int) -> nn.Module:
+    from minetrace.models.patch_net import PatchNet
+
+    first = network.width or 32
+    widths = first, first * 3 // 2, first * 2, first * 2
+    return PatchNet(bands, widths, logits=logits)
 
 
 def _patch_cnn(network: Network, bands: int, logits: int, window: int) -> nn.Module:
@@ -219,6 +238,7 @@ def _per_window(net: Any) -> nn.Module:
 
 _BUILDERS: dict[str, Callable[[Network, int, int, int], nn.Module]] = {
     "unet": _unet,
+    "patchnet": _patchnet,
     "patch-cnn": _patch_cnn,
     "smp": _smp,
     "segformer": _segformer,

@@ -1,7 +1,8 @@
 """From logits to probabilities that may be read as such.
 
-Fitted on scores of chips that the network was not trained on; two numbers, so that it cannot
-learn the chips. It is true of ground on which mines are as common as among those chips.
+Fitted on scores of chips that the network was not trained on: two numbers, which cannot learn
+the chips, or a curve that only rises, for which many are needed. It is true of ground on which
+mines are as common as among those chips.
 """
 
 from __future__ import annotations
@@ -14,15 +15,30 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class Calibration:
-    """``slope * logit + shift`` is the logit of the probability."""
+    """``slope * logit + shift`` is the logit of the probability, unless a curve bends that.
+
+    Attributes:
+        slope: of the logit.
+        shift: likewise.
+        knots: of the curve, from the probability so far to the one that is given out; neither
+            ever falls. Straight between knots, level beyond them; empty for no curve.
+    """
 
     slope: float
     shift: float
+    knots: tuple[tuple[float, float], ...] = ()
 
     def probability(self, logit: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of logits, any shape."""
         z = self.slope * np.asarray(logit, dtype=np.float64) + self.shift
-        return np.asarray(1 / (1 + np.exp(-np.clip(z, -60, 60))))
+        said = 1 / (1 + np.exp(-np.clip(z, -60, 60)))
+        return np.asarray(np.interp(said, *np.array(self.knots).T) if self.knots else said)
+
+    @property
+    def rises(self) -> list[tuple[float, float, float]]:
+        """The curve as stretches: where each begins, how wide it is, how steeply it rises."""
+        pairs = zip(self.knots[:-1], self.knots[1:], strict=True)
+        return [(x, right - x, (high - y) / (right - x)) for (x, y), (right, high) in pairs]
 
 
 def calibrate(label: ArrayLike, logit: ArrayLike) -> Calibration:

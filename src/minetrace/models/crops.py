@@ -6,8 +6,9 @@ So a training that was stopped draws what it would have drawn, and may draw ahea
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +84,8 @@ class Drawer:
         seed: of all draws.
         picked: numbers of the chips that may be drawn, empty for all; bagging gives some of them
             several times.
+        source_power: how a source's share of the draws grows with its chips; 1 is every chip
+            alike, 0 every source alike.
     """
 
     pool: Pool
@@ -91,6 +94,7 @@ class Drawer:
     balance: float
     seed: int
     picked: tuple[int, ...] = ()
+    source_power: float = 1.0
 
     def __call__(self, step: int) -> tuple[FloatArray, Mask]:
         """The batch of a step: pixels (batch, bands, side, side) and masks (batch, side, side)."""
@@ -99,18 +103,32 @@ class Drawer:
         return np.stack([image for image, _ in drawn]), np.stack([mask for _, mask in drawn])
 
     def _one(self, rng: np.random.Generator) -> tuple[FloatArray, Mask]:
-        chips = np.array(self.picked or range(len(self.pool)))
-        shares = self.pool.survey.shares[chips]
-        there = [k for k in range(1, shares.shape[1]) if shares[:, k].any()]
+        there = [k for k in self._chips if k]
         wanted = int(rng.choice(there)) if there and rng.random() < self.balance else None
-        if wanted is not None:
-            chips = chips[shares[:, wanted] > 0]
-        elif self.pool.whole and (shares[:, 0] > 0).any():
-            chips = chips[shares[:, 0] > 0]
-        image, mask = self.pool[int(rng.choice(chips))]
+        chips, odds = self._chips[wanted or 0]
+        image, mask = self.pool[int(rng.choice(chips, p=odds))]
         if self.pool.whole:
             return fitted(image, self.side), mask
         return self._cut(image, mask, wanted, rng)
+
+    @cached_property
+    def _chips(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.float64] | None]]:
+        """Chips to draw from for each class that is there, and their odds; None for alike.
+
+        0 stands for chips of that class where they are labelled as a whole, else for any.
+        """
+        every = np.array(self.picked or range(len(self.pool)))
+        shares = self.pool.survey.shares[every]
+        found = {k: every[shares[:, k] > 0] for k in range(shares.shape[1])}
+        if not self.pool.whole or not len(found[0]):
+            found[0] = every
+        return {k: (chips, self._odds(chips)) for k, chips in found.items() if len(chips)}
+
+    def _odds(self, chips: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        if self.source_power == 1:
+            return None
+        sources = [self.pool.data.chips[k].source for k in chips]
+        return even_odds(sources, self.source_power)
 
     def _cut(
         self, image: FloatArray, mask: Mask, wanted: int | None, rng: np.random.Generator
@@ -124,6 +142,13 @@ class Drawer:
             pixel = np.array(divmod(int(rng.choice(here)), width))
             corner = np.clip(pixel - rng.integers(0, self.side, 2), 0, room)
         return crop(image, mask, int(corner[0]), int(corner[1]), self.side)
+
+
+def even_odds(sources: Sequence[str], power: float) -> NDArray[np.float64]:
+    """Odds (n,), of sum 1, so that a source of m chips is drawn in proportion to m ** power."""
+    _, place, count = np.unique(np.array(sources), return_inverse=True, return_counts=True)
+    each = count.astype(np.float64)[place] ** (power - 1)
+    return np.asarray(each / each.sum())
 
 
 def crop(image: FloatArray, mask: Mask, row: int, col: int, side: int) -> tuple[FloatArray, Mask]:

@@ -22,6 +22,14 @@ class Distortion:
         band_dropout: share of the crops in which one band says nothing.
         cloud: share of the crops under thin or broken cloud.
         haze: share of the crops under even haze.
+        saturation: deviation of the logarithm of colour, of optical bands.
+        gamma: deviation of the logarithm of the exponent that reflectance is raised to.
+        air: share of the crops whose air is changed: from all of it removed, as in surface
+            reflectance, to half as much again.
+        hole: share of the crops with a side cut off, as where nobody looked.
+
+    What is brightened is in the unit that the network takes: deviations of a band, or shares of
+    its full scale where the design takes reflectance as it is.
     """
 
     turns: bool = True
@@ -36,6 +44,10 @@ class Distortion:
     band_dropout: float = 0.0
     cloud: float = 0.1
     haze: float = 0.1
+    saturation: float = 0.0
+    gamma: float = 0.0
+    air: float = 0.0
+    hole: float = 0.0
 
 
 NONE = Distortion(False, 0.0, 1.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)

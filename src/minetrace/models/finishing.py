@@ -18,14 +18,15 @@ from torch import nn
 from minetrace.core.metrics import f1, iou, precision, recall
 from minetrace.models.calibration import Calibration, calibrate
 from minetrace.models.crops import Pool, windows
+from minetrace.models.isotonic import isotonic
 from minetrace.models.operating_point import Rule, choose_threshold
 from minetrace.models.parity import check_parity
 from minetrace.models.temperature import probabilities, temperature
-from minetrace.models.torch_export import Finished, to_onnx
+from minetrace.models.torch_export import Finished, graph_of
 from minetrace.models.validation import known_logits
 
 CHECKED = 16  # windows of real chips on which graph and network are compared
-Way = Literal["temperature", "platt", "none"]
+Way = Literal["temperature", "platt", "isotonic", "none"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def finish(
         validation: chips that none of them was trained on; where there are none, the answer is
             left as it is and the threshold is one half.
         side: of a window, pixels.
-        way: ``platt`` fits slope and shift, of one class only; ``temperature`` the slope alone.
+        way: ``platt`` fits slope and shift and ``isotonic`` a curve, both of one class only;
+            ``temperature`` the slope alone, and so do the others of several classes.
         rule: of the threshold, for any class against the rest.
 
     Raises:
@@ -75,7 +77,7 @@ def finish(
         threshold = choose_threshold(labels > 0, said, rule)
     finished = Finished(nets, how)
     bands = len(validation.survey.bands)
-    onnx = to_onnx(finished, bands, side)
+    onnx = graph_of(finished, bands, side)
     apart = _parity(onnx, finished, _pictures(validation, bands, side))
     return FinishedModel(onnx, how, threshold, apart, fits and way != "none", len(nets) > 1)
 
@@ -102,9 +104,10 @@ def figures(
 def _calibration(labels: NDArray[np.int64], logits: NDArray[np.float64], way: Way) -> Calibration:
     if way == "none":
         return Calibration(1.0, 0.0)
-    if way == "platt" and logits.shape[1] == 1:
-        return calibrate(labels, logits[:, 0])
-    return temperature(labels, logits)
+    if way == "temperature" or logits.shape[1] > 1:
+        return temperature(labels, logits)
+    fit = isotonic if way == "isotonic" else calibrate
+    return fit(labels, logits[:, 0])
 
 
 def _pictures(chips: Pool, bands: int, side: int) -> NDArray[np.float32]:

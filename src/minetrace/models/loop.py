@@ -31,7 +31,6 @@ from minetrace.models.training_log import write_board, write_log
 from minetrace.models.validation import NO_AGREEMENT, Agreement, agreement
 
 STATE = "state.pt"
-LAYOUT = torch.channels_last  # a third faster than the default on a CPU
 
 
 class Watch(Protocol):
@@ -90,7 +89,7 @@ def fit_network(
     net = build()
     state = read_checkpoint(folder / STATE, task.recipe)
     if state is None or not _done(state, task.how):
-        net = net.to(device).to(memory_format=LAYOUT)  # type: ignore[call-overload]
+        net = net.to(device).to(memory_format=_layout(net))  # type: ignore[call-overload]
         state = _Run(net, task, folder, watch, device).go(state)
     net = net.cpu()
     net.load_state_dict(state.best)
@@ -109,6 +108,7 @@ class _Run:
     ) -> None:
         self.net, self.task, self.how = net, task, task.how
         self.folder, self.watch, self.device = folder, watch, device
+        self.layout = _layout(net)
         self.optimiser = torch.optim.AdamW(
             net.parameters(), task.how.rate, weight_decay=task.how.decay
         )
@@ -161,7 +161,7 @@ class _Run:
         for pixels, masks in batches:
             chips, known = torch.from_numpy(pixels), torch.from_numpy(masks)
             x, target = distorted(chips, known, self.task.distortion, survey, draw)
-            x, target = x.to(self.device, memory_format=LAYOUT), target.to(self.device)
+            x, target = x.to(self.device, memory_format=self.layout), target.to(self.device)
             with self._precision():
                 logits = self.called(x)
             loss = self.task.loss(logits.float(), target) / len(batches)
@@ -231,6 +231,12 @@ class _Run:
         self.best = {k: v.to(self.device) for k, v in state.best.items()}
         self.optimiser.load_state_dict(state.optimiser)
         self.looks, self.start = state.looks, state.step
+
+
+def _layout(net: nn.Module) -> torch.memory_format:
+    """Channels last, a third faster on a CPU, unless kernels have an axis more, as ours by ways."""
+    ways = any(value.dim() > 4 for value in net.parameters())
+    return torch.contiguous_format if ways else torch.channels_last
 
 
 def _seed(seed: int, step: int) -> int:

@@ -30,12 +30,15 @@ class Loss:
         positive_weight: of the one class against the rest, likewise; several classes have
             ``class_weight``.
         focus: exponent of the focal loss.
+        smoothing: how far labels are drawn towards one half (of several classes, towards all of
+            them alike) in the cross-entropy and the focal loss, for wrong labels among them.
     """
 
     terms: Mapping[str, float] = field(default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0})
     class_weight: tuple[float, ...] = ()
     positive_weight: float = 1.0
     focus: float = 2.0
+    smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         check_terms(self.terms)
@@ -108,7 +111,8 @@ def _surprise(logits: Tensor, target: Tensor, loss: Loss) -> tuple[Tensor, Tenso
     if logits.shape[1] == 1:
         wanted = (target == 1).to(logits.dtype)
         weight = known * (1 + (loss.positive_weight - 1) * wanted)
-        plain = F.binary_cross_entropy_with_logits(logits[:, 0], wanted, reduction="none")
+        drawn_in = wanted * (1 - loss.smoothing) + loss.smoothing / 2
+        plain = F.binary_cross_entropy_with_logits(logits[:, 0], drawn_in, reduction="none")
         return plain * weight, weight
     classes = logits.shape[1]
     index = torch.where(target == IGNORE, torch.zeros_like(target), target).long()
@@ -121,7 +125,8 @@ def _surprise(logits: Tensor, target: Tensor, loss: Loss) -> tuple[Tensor, Tenso
             )
         each = each * torch.tensor(loss.class_weight, dtype=logits.dtype, device=logits.device)
     weight = known * each[index]
-    return F.cross_entropy(logits, index, reduction="none") * weight, weight
+    surprise = F.cross_entropy(logits, index, reduction="none", label_smoothing=loss.smoothing)
+    return surprise * weight, weight
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from minetrace.errors import ModelError
 from minetrace.models.plain_net import DARK, STRIDE, WINDOW, Layer, PlainNet
 from minetrace.models.symmetry import WAYS, LiftConv, TurnConv, TurnNorm
 
-__all__ = ["STRIDE", "WINDOW", "PatchNet", "logits_of"]
+__all__ = ["STRIDE", "WINDOW", "PatchNet"]
 
 CENTRE, LOG_CENTRE = 0.35, -1.2  # roughly the middle of a forest's values and of their logarithms
 
@@ -31,7 +32,7 @@ class PatchNet(nn.Module):
 
     def __init__(
         self, bands: int = 3, widths: tuple[int, int, int, int] = (32, 48, 64, 64),
-        hidden: int = 48, drop: float = 0.3,
+        hidden: int = 48, drop: float = 0.3, logits: int = 1,
     ) -> None:  # fmt: skip
         """Draw the weights from torch's own generator.
 
@@ -40,7 +41,14 @@ class PatchNet(nn.Module):
             widths: channels of the four convolutions, multiples of 8.
             hidden: width of the layer before the logit.
             drop: dropout of the pooled features.
+            logits: 1 for one class against the rest, else one a class.
+
+        Raises:
+            ModelError: a width is no multiple of 8.
         """
+        if any(width % WAYS or not width for width in widths):
+            raise ModelError(f"widths {widths} are not all multiples of 8; give network.width as "
+                             "a multiple of 16")  # fmt: skip
         super().__init__()
         a, b, c, d = (width // WAYS for width in widths)
         self.conv1, self.norm1 = LiftConv(2 * bands, a, 4, stride=2), TurnNorm(a)
@@ -49,13 +57,13 @@ class PatchNet(nn.Module):
         self.conv4, self.norm4 = TurnConv(c, d, 3), TurnNorm(d)
         self.drop = nn.Dropout(drop)
         self.hidden = nn.Conv2d(2 * c + 2 * d, hidden, 1)
-        self.logit = nn.Conv2d(hidden, 1, 1)
+        self.logit = nn.Conv2d(hidden, logits, 1)
         mix, shift = _contrast(bands)
         self.register_buffer("mix", mix)
         self.register_buffer("shift", shift)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits (n, 1, gh, gw) of (n, bands, h, w), 0..1; gh = (h - 48) // 8 + 1."""
+        """Logits (n, logits, gh, gw) of (n, bands, h, w), 0..1; gh = (h - 48) // 8 + 1."""
         x = torch.cat([x, torch.log(x.clamp_min(0) + DARK)], 1)
         x = F.conv2d(x, self._buffer("mix"), self._buffer("shift"))
         x = F.relu(self.norm1(self.conv1(x)))
@@ -85,19 +93,6 @@ class PatchNet(nn.Module):
 
     def _buffer(self, name: str) -> Tensor:
         return self.get_buffer(name)
-
-
-def logits_of(
-    net: PatchNet, images: NDArray[np.float32], *, batch: int = 500
-) -> NDArray[np.float32]:
-    """Logits (n,) of single windows (n, bands, 48, 48), without gradients or dropout."""
-    net.eval()
-    with torch.no_grad():
-        parts = [
-            net(torch.from_numpy(images[i : i + batch])).flatten()
-            for i in range(0, len(images), batch)
-        ]
-    return np.asarray(torch.cat(parts).numpy(), dtype=np.float32)
 
 
 def _contrast(bands: int) -> tuple[Tensor, Tensor]:

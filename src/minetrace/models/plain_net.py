@@ -39,12 +39,15 @@ class PlainNet:
     logit: Layer
 
 
-def to_onnx(nets: Sequence[PlainNet], calibration: Calibration | None = None) -> bytes:
+def to_onnx(
+    nets: Sequence[PlainNet], calibration: Calibration | None = None, *, spread: bool = False
+) -> bytes:
     """One graph: ``image`` (n, bands, h, w) to ``logits`` and ``probability`` (n, 1, gh, gw).
 
     Args:
         nets: one, or several whose logits are averaged.
-        calibration: from that average to the logit that is given out.
+        calibration: from that average to the logit and the probability that are given out.
+        spread: whether a last class of ``probability`` says how far the networks are apart.
     """
     import onnx
     from onnx import TensorProto, helper
@@ -53,17 +56,20 @@ def to_onnx(nets: Sequence[PlainNet], calibration: Calibration | None = None) ->
     seen = graph.op("Concat", "image", graph.logarithm("image"), axis=1)
     logits = [_branch(graph, net, seen) for net in nets]
     total = graph.op("Sum", *logits) if len(logits) > 1 else logits[0]
-    calibration = calibration or Calibration(1.0, 0.0)
-    scaled = graph.op("Mul", total, graph.number(calibration.slope / len(nets)))
-    graph.op("Add", scaled, graph.number(calibration.shift), name="logits")
-    graph.op("Sigmoid", "logits", name="probability")
+    how = calibration or Calibration(1.0, 0.0)
+    scaled = graph.op("Mul", total, graph.number(how.slope / len(nets)))
+    graph.op("Add", scaled, graph.number(how.shift), name="logits")
+    sure = graph.sure("logits", how, classes=len(nets[0].logit.bias))
+    also = [_spread(graph, logits, how, len(nets[0].logit.bias))] if spread else []
+    graph.op("Concat", sure, *also, axis=1, name="probability")
     bands = nets[0].convs[0].kernel.shape[1] // 2
-    out: list[str | int | None] = ["n", 1, "gh", "gw"]
+    classes = len(nets[0].logit.bias)
+    given = {"logits": classes, "probability": max(1, classes - 1) + spread}
     made = helper.make_graph(
         graph.nodes, "patch-net",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", bands, "h", "w"])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, out)
-         for name in ("logits", "probability")],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", count, "gh", "gw"])
+         for name, count in given.items()],
         graph.weights,
     )  # fmt: skip
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -95,6 +101,31 @@ class _Graph:
         self.weights.append(numpy_helper.from_array(values, name))
         return name
 
+    def whole(self, *values: int) -> str:
+        from onnx import numpy_helper
+
+        name = f"w{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.array(values, np.int64), name))
+        return name
+
+    def sure(self, logits: str, how: Calibration, *, classes: int) -> str:
+        """Probabilities of the classes but the first."""
+        if classes > 1:
+            every = self.op("Softmax", logits, axis=1)
+            return self.op("Slice", every, self.whole(1), self.whole(classes), self.whole(1))
+        said = self.op("Sigmoid", logits)
+        return self.curve(said, how) if how.knots else said
+
+    def curve(self, said: str, how: Calibration) -> str:
+        """The curve of a calibration: its rises, each over its own stretch, added up."""
+        rises = []
+        for start, width, slope in how.rises:
+            along = self.op("Relu", self.op("Sub", said, self.number(start)))
+            within = self.op("Min", along, self.number(width))
+            rises.append(self.op("Mul", within, self.number(slope)))
+        total = self.op("Sum", *rises)
+        return self.op("Add", total, self.number(how.knots[0][1]))
+
     def conv(self, x: str, layer: Layer, *, stride: int = 1) -> str:
         weights = self.array(layer.kernel), self.array(layer.bias)
         return self.op("Conv", x, *weights, strides=[stride, stride])
@@ -124,3 +155,18 @@ def _branch(graph: _Graph, net: PlainNet, x: str) -> str:
         pooled += [graph.pool(kind, alike, side, stride) for kind in ("AveragePool", "MaxPool")]
     hidden = graph.op("Relu", graph.conv(graph.op("Concat", *pooled, axis=1), net.hidden))
     return graph.conv(hidden, net.logit)
+
+
+def _spread(graph: _Graph, logits: Sequence[str], how: Calibration, classes: int) -> str:
+    """Standard deviation of what the networks say of the first class, each calibrated alone."""
+    said = []
+    for one in logits:
+        moved = graph.op("Add", graph.op("Mul", one, graph.number(how.slope)),
+                         graph.number(how.shift))  # fmt: skip
+        sure = graph.sure(moved, how, classes=classes)
+        first = graph.op("Slice", sure, graph.whole(0), graph.whole(1), graph.whole(1))
+        said.append(first)
+    mean = graph.op("Mean", *said)
+    squares = [graph.op("Mul", apart, apart) for one in said
+               for apart in [graph.op("Sub", one, mean)]]  # fmt: skip
+    return graph.op("Sqrt", graph.op("Mean", *squares))

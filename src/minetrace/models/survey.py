@@ -29,6 +29,8 @@ class Survey:
         shares: (chips, classes) share of a chip's pixels that are of a class; of a chip that is
             labelled as a whole, 1 for its class.
         seen: share of the pixels that were seen in every band.
+        full: reflectance that becomes 1, for a network that takes reflectance as it is; None for
+            one that takes bands of mean 0 and deviation 1.
     """
 
     bands: tuple[str, ...]
@@ -36,26 +38,44 @@ class Survey:
     std: NDArray[np.float64]
     shares: NDArray[np.float64]
     seen: float
+    full: float | None = None
+
+    @property
+    def zero(self) -> NDArray[np.float64]:
+        """(bands,) what becomes 0."""
+        return self.mean if self.full is None else np.zeros(len(self.bands))
+
+    @property
+    def unit(self) -> NDArray[np.float64]:
+        """(bands,) what is 1 more once scaled."""
+        return self.std if self.full is None else np.full(len(self.bands), self.full)
+
+    @property
+    def rest(self) -> NDArray[np.float32]:
+        """(bands, 1, 1) what a hole is filled with, once scaled."""
+        return ((self.mean - self.zero) / self.unit).astype(np.float32)[:, None, None]
 
     @property
     def scaling(self) -> dict[str, Scaling]:
-        """Per band, the multiply-add that gives mean 0 and deviation 1."""
+        """Per band, what makes of it what the network takes."""
+        clip = None if self.full is None else (0.0, self.full)
         return {
-            band: Scaling(float(1 / std), float(-mean / std))
-            for band, mean, std in zip(self.bands, self.mean, self.std, strict=True)
+            band: Scaling(float(1 / unit), float(0.0 - zero / unit), clip)
+            for band, zero, unit in zip(self.bands, self.zero, self.unit, strict=True)
         }
 
     @property
     def fill(self) -> tuple[float, ...]:
-        """Per band, what a hole is filled with: the mean, 0 once scaled."""
+        """Per band, what a hole is filled with: the mean."""
         return tuple(float(mean) for mean in self.mean)
 
     def standard(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Pixels (…, bands, h, w) as the network takes them; holes, in any band, are 0."""
-        mean = self.mean.astype(np.float32)[:, None, None]
-        scale = (1 / self.std).astype(np.float32)[:, None, None]
+        """Pixels (…, bands, h, w) as the network takes them; holes, in any band, are its mean."""
+        zero = self.zero.astype(np.float32)[:, None, None]
+        scale = (1 / self.unit).astype(np.float32)[:, None, None]
         hole = np.isnan(image).any(axis=-3, keepdims=True)
-        return np.where(hole, np.float32(0), (image - mean) * scale)
+        scaled = (image - zero) * scale
+        return np.where(hole, self.rest, scaled if self.full is None else scaled.clip(0, 1))
 
 
 def survey(data: DataSet, bands: tuple[str, ...]) -> Survey:

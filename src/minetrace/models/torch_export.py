@@ -9,7 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from minetrace.models import plain_net
 from minetrace.models.calibration import Calibration
+from minetrace.models.patch_net import PatchNet
 
 OPSET = 17
 
@@ -25,26 +27,42 @@ class Finished(nn.Module):
         """Take trained networks; they are switched to judging."""
         super().__init__()
         self.nets = nn.ModuleList(nets).eval()
-        self.slope, self.shift = calibration.slope, calibration.shift
+        self.calibration = calibration
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and probability of (n, bands, h, w)."""
+        how = self.calibration
         each = torch.stack([net(image) for net in self.nets])
-        logits = each.mean(0) * self.slope + self.shift
-        probability = _sure(logits)
+        logits = each.mean(0) * how.slope + how.shift
+        probability = _sure(logits, how)
         if len(self.nets) > 1:
-            said = torch.stack([_sure(one * self.slope + self.shift)[:, :1] for one in each])
+            said = torch.stack([_sure(one * how.slope + how.shift, how)[:, :1] for one in each])
             apart = ((said - said.mean(0)) ** 2).mean(0)
             spread = apart.clamp(min=1e-12).sqrt()
             probability = torch.cat([probability, spread], 1)
         return logits, probability
 
 
-def _sure(logits: Tensor) -> Tensor:
+def _sure(logits: Tensor, how: Calibration) -> Tensor:
     """Probabilities of the classes but the first."""
-    if logits.shape[1] == 1:
-        return torch.sigmoid(logits).clamp(0, 1)  # a runtime may round above 1
-    return torch.softmax(logits, 1)[:, 1:]
+    if logits.shape[1] > 1:
+        return torch.softmax(logits, 1)[:, 1:]
+    said = torch.sigmoid(logits).clamp(0, 1)  # a runtime may round above 1
+    if not how.knots:
+        return said
+    bent = torch.full_like(said, how.knots[0][1])
+    for start, width, slope in how.rises:
+        bent = bent + (said - start).clamp(0, width) * slope
+    return bent
+
+
+def graph_of(finished: Finished, bands: int, window: int) -> bytes:
+    """The graph of a model file; of our own patch networks one that takes any side."""
+    nets = [net for net in finished.nets if isinstance(net, PatchNet)]
+    if len(nets) < len(finished.nets):
+        return to_onnx(finished, bands, window)
+    plain = [net.plain() for net in nets]
+    return plain_net.to_onnx(plain, finished.calibration, spread=len(plain) > 1)
 
 
 def to_onnx(finished: Finished, bands: int, window: int) -> bytes:

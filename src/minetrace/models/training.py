@@ -39,6 +39,8 @@ class Training:
         memory: of the running mean of the weights, per step, which is what is kept; 0 keeps the
             weights themselves.
         balance: share of the crops that are drawn around a labelled class.
+        source_power: a source of m chips is drawn in proportion to ``m ** source_power``: 1 is
+            every chip alike, 0 every source alike.
         precision: of the arithmetic of the network; fp16 needs a GPU.
         compiled: whether torch compiles the network.
         keep: the weights of the ``best`` look at the validation part, or the ``last``.
@@ -58,6 +60,7 @@ class Training:
     clip: float = 1.0
     memory: float = 0.99
     balance: float = 0.5
+    source_power: float = 1.0
     precision: Precision = "fp32"
     compiled: bool = False
     keep: Literal["best", "last"] = "best"
@@ -67,7 +70,7 @@ class Training:
         for name in ("window", "batch", "accumulate", "steps", "every"):
             if getattr(self, name) < 1:
                 raise ModelError(f"{name} is {getattr(self, name)}; it must be 1 or more")
-        for name in ("balance", "warm_up"):
+        for name in ("balance", "warm_up", "source_power"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ModelError(f"{name} is {getattr(self, name)}; it must lie from 0 to 1")
         if not 0 <= self.memory < 1:

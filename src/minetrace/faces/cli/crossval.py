@@ -9,7 +9,9 @@ import typer
 
 def command(
     study: Path = typer.Argument(..., help="A study of a training, as 'minetrace train' takes it."),
-    by: str = typer.Option("blocks", help="blocks of ground, or regions, each left out once."),
+    by: str = typer.Option("blocks", help="blocks of ground, regions, or a list; each left out."),
+    listed: Path | None = typer.Option(None, "--list", help="CSV with name and fold, for a list."),
+    val: bool = typer.Option(True, help="Of a list: the part after the tested one calibrates."),
     folds: int = typer.Option(5, min=3, help="How many divisions by blocks."),
     block_km: float = typer.Option(20.0, help="Side of a block."),
     buffer_km: float = typer.Option(0.0, help="Trained chips nearer than this are left out."),
@@ -26,6 +28,8 @@ def command(
     Example:  minetrace crossval study.yaml --folds 5 --block-km 50
 
     Example:  minetrace crossval study.yaml --by regions
+
+    Example:  minetrace crossval study.yaml --by list --list folds.csv
     """
     from minetrace.assess.evaluation_page import said
     from minetrace.errors import StudyError
@@ -38,15 +42,17 @@ def command(
     from minetrace.flow.train_study import TrainStudy
     from minetrace.models.machine import need_torch, use_threads
 
-    if by not in ("blocks", "regions"):
-        raise StudyError(f"--by {by}: there is no such division; choose blocks or regions")
+    if by not in ("blocks", "regions", "list"):
+        raise StudyError(f"--by {by}: there is no such division; choose blocks, regions or list")
+    if (by == "list") != (listed is not None):
+        raise StudyError("--by list and --list FILE.csv go together; give both")
     asked = TrainStudy.read(study)
     need_torch()
     use_threads(threads)
     watch = Quiet() if quiet else TrainBars()
     folder = out or Path("runs") / f"{asked.name}-crossval"
     report = cross_validate(
-        asked, folder, CrossOptions(by, folds, block_km, buffer_km, seed),
+        asked, folder, CrossOptions(by, folds, block_km, buffer_km, seed, listed, val),
         lambda each, place: train(each, place, watch=watch, device=device).model,
         reporter=Silent() if quiet else Bars(),
     )  # fmt: skip

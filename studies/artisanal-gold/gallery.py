@@ -1,4 +1,4 @@
-"""Labelled chips with the sources they came from and the folds that keep sources apart.
+"""The gallery: labelled chips with the sources they came from and the folds that part sources.
 
 Chips of one source share a place, a season and a way of picking, so a figure means something only
 on sources that were not trained on: a fold holds whole sources out.
@@ -95,29 +95,3 @@ def read_chip_set(folder: Path) -> ChipSet:
         source.astype(np.int64),
         sources,
     )
-
-
-def draw_weights(
-    label: NDArray[np.bool_], source: NDArray[np.int64], *, share_of_ones: float, power: float
-) -> NDArray[np.float64]:
-    """How often to draw each chip so that no class and no large source drowns the others.
-
-    Args:
-        label: (n,).
-        source: (n,).
-        share_of_ones: of the draws, 0 to 1.
-        power: a source of m chips is drawn in proportion to ``m ** power``: 1 is every chip
-            alike, 0 every source alike.
-
-    Returns:
-        (n,) that sum to 1, provided that there are ones and zeros.
-    """
-    weights = np.zeros(len(label))
-    for one, share in ((True, share_of_ones), (False, 1 - share_of_ones)):
-        names, place, count = np.unique(
-            source[label == one], return_inverse=True, return_counts=True
-        )
-        if len(names):
-            each = count.astype(np.float64) ** (power - 1)
-            weights[label == one] = share * each[place] / each[place].sum()
-    return weights
