@@ -31,6 +31,7 @@ from minetrace.flow.sample_design import Design, SampleRequest
 from minetrace.flow.sampling import Planned, as_hectares, as_shares, draw, drawn_from, plan
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
+from minetrace.flow.tallies import TallyRequest, count
 from minetrace.store.run_folder import RunFolder
 from minetrace.testing.interpreter import answer, mined_at
 from minetrace.testing.world import World, world_study
@@ -230,7 +231,24 @@ def test_a_run_shows_estimated_beside_mapped_until_its_map_changes(
     facts = json.loads((out / "datacard.json").read_text())
     assert facts["periods"][0]["estimated_ha"]["low"] == told["low"]
     assert "estimated from a sample" in (out / "map" / "data.js").read_text()
+    west, south, east, north = gpd.read_file(mapped.world.region).total_bounds
+    layer = tmp_path / "t.gpkg"
+    halves = [shapely.box(west, south, east, (south + north) / 2),
+              shapely.box(west, (south + north) / 2, east, north)]  # fmt: skip
+    gpd.GeoDataFrame({"code": ["s", "n"]}, geometry=halves, crs=4326).to_file(layer)
+    by = replace(ASKED, points=800, territories=layer, territory_id="code")
+    answer(draw(out, by, tmp_path / "by").folder, mapped.world)
+    parts = {part["territory"]: part["estimated_ha"]
+             for part in estimate(tmp_path / "by").facts["periods"][0]["territories"]}  # fmt: skip
+    table = count(TallyRequest([out], by=layer, id="code"))[0].set_index(["part", "territory"])
+    assert table.loc[("territory", "s"), "estimated_ha"].item() == parts["s"]["value"]
+    assert table.loc[("territory", "n"), "estimated_high_ha"].item() == parts["n"]["high"]
+    both = (table["estimated_ha"].notna(), table["estimate"] != "")
+    assert both[0].equals(both[1])
+    assert "estimated_ha" not in count(TallyRequest([out], by=layer, id="code", classes=layer,
+                                                    class_column="code"))[0].columns  # fmt: skip
     run(Study.of({**asked, "vectors": {"min_ha": 2.0}}), out)
+    assert "estimated_ha" not in count(TallyRequest([out], by=layer, id="code"))[0].columns
     assert "estimated" not in (out / "datacard.md").read_text()
     assert any("made anew" in w for w in estimate(folder, write=False).facts["warnings"])
 

@@ -6,6 +6,7 @@ map as it is now; one of an older map stays where it is and is not shown.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,20 @@ def keep(run: Path, label: str, facts: dict[str, Any]) -> Path | None:
     return path
 
 
+def current(run: RunFolder) -> Iterator[dict[str, Any]]:
+    """Estimates that were made from the map as it is now."""
+    paths = sorted((run.root / FOLDER).glob("*.json"))
+    now = map_checksum(run.root) if paths else None
+    for path in paths:
+        facts: dict[str, Any] = read_json(path)
+        if facts["run"].get("map_sha256") == now:
+            yield facts
+
+
 def estimated(run: RunFolder) -> dict[str, dict[str, Any]]:
     """By period, what the surest sample of it says: value, standard_error, low and high, in ha."""
     found: dict[str, dict[str, Any]] = {}
-    now = map_checksum(run.root)
-    for path in sorted((run.root / FOLDER).glob("*.json")):
-        facts = read_json(path)
-        if facts["run"].get("map_sha256") != now:
-            continue
+    for facts in current(run):
         for row in facts["periods"]:
             told = row["estimated_ha"]
             known = found.get(row["period"])

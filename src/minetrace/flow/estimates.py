@@ -92,6 +92,7 @@ def tell(design: Design, told: Answers, *, draws: int = 1000) -> dict[str, Any]:
         "frame_ha": design.facts["frame_ha"],
         "not_looked_ha": design.facts["not_looked_ha"],
         "points": len(drawn.stratum),
+        "territories": design.facts.get("territories"),
         "answers_sha256": None if told.file is None else sha256(told.file),
         "periods": [
             _period(design, told, drawn, number, draws) for number in range(len(design.periods))

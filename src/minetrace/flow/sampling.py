@@ -45,7 +45,7 @@ from minetrace.flow.sample_design import (
 )
 from minetrace.flow.verified import map_checksum
 from minetrace.publish.tables import write_plain
-from minetrace.store.files import read_json, write_json, write_whole
+from minetrace.store.files import read_json, sha256, write_json, write_whole
 from minetrace.store.outlines import read_polygons, read_region
 from minetrace.store.run_folder import RunFolder
 
@@ -333,6 +333,9 @@ def _drawn(
         "expected_standard_error_ha": round(planned.standard_error_ha, 3),
         "warnings": list(planned.warnings),
         "answers": list(ANSWERS),
+        "territories": None if request.territories is None else {
+            "sha256": sha256(request.territories), "id": request.territory_id,
+        },
         "points": _known(table, labels),
     }  # fmt: skip
     return facts, table

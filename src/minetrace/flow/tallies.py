@@ -16,6 +16,7 @@ from minetrace.errors import MissingFileError, OutlineError, PeriodError, StudyE
 from minetrace.flow.countries import SHIPPED, shipped
 from minetrace.flow.entering import Choice, enter
 from minetrace.flow.panel_folder import INCREMENTS, is_panel, read_panel, refuse_unlikely
+from minetrace.flow.tally_estimates import with_estimates
 from minetrace.panel.build import Counts, build_panel
 from minetrace.panel.exposure import exposure
 from minetrace.panel.increments import build_new
@@ -78,6 +79,7 @@ def count(request: TallyRequest) -> tuple[pd.DataFrame, Territories]:
     )
     table = tally(_ledger(request), territories)
     table = say_searched(table, territories, _searched(request))
+    table = with_estimates(table, home(request), Path(request.by) if own else None, request.id)
     return (table, territories) if own else _touched(table, territories)
 
 
