@@ -47,6 +47,10 @@ IMAGES = [
     Served("LANDSAT/LC09/C02/T1_L2/LC09_1", "2021-12-01", (-71, -13, -70, -12), 200, (0.9, 1.0)),
     Served(f"{L8}/LC08_3", "2022-01-01", (-71, -13, -70, -12), 9000),
 ]
+IMAGES += [
+    Served("COPERNICUS/S1_GRD/S1A_1", "2021-05-01", (-71, -13, -70, -12), bands=("VV", "VH")),
+    Served("COPERNICUS/S1_GRD/S1A_2", "2021-06-01", (-71, -13, -70, -12), bands=("HH",)),
+]
 YEARS = ((date(2021, 1, 1), date(2022, 1, 1)), (date(2022, 1, 1), date(2023, 1, 1)))
 
 
@@ -144,6 +148,18 @@ def test_landsat_is_a_median_of_clear_pixels(server: EarthEngineServer, tmp_path
     assert look.valid.all()
     assert np.abs(look.pixels[0] - (red * 2.75e-5 - 0.2) * 1e4).max() <= 0.5 + 1e-6
     assert np.abs(look.pixels[1] - kelvin * 10).max() <= 0.5 + 1e-6
+
+
+def test_radar_is_decibels(server: EarthEngineServer, tmp_path: Path) -> None:
+    here = source(server, tmp_path, product="sentinel-1", bands=())
+    assert [scene.id for scene in here.scenes()] == ["S1A_1"]  # the other has no such bands
+    assert (here.masking, here.level, here.bands) == ("", None, ("vv", "vh"))
+    rect = around(GRID)
+    look = here.read(here.scenes()[0], here.bands, GRID, rect)
+    x, y = centres(GRID, rect)
+    assert look.valid.all()
+    for pixels, own in zip(look.pixels, ("VV", "VH"), strict=True):
+        assert np.array_equal(pixels, np.rint(counts(IMAGES[-2], own, x, y) * 100))
 
 
 def test_each_block_is_asked_for_once(server: EarthEngineServer, tmp_path: Path) -> None:

@@ -59,7 +59,9 @@ class EarthEngineStudy(Closed):
     """Imagery that Earth Engine computes."""
 
     kind: Literal["earthengine"] = Field(description="computed by Earth Engine")
-    product: str = Field(description="sentinel-2-l2a, sentinel-2-l1c, landsat-8-9 or landsat-5-7")
+    product: str = Field(
+        description="sentinel-2-l2a, sentinel-2-l1c, landsat-8-9, landsat-5-7 or sentinel-1"
+    )
     bands: tuple[str, ...] = Field((), description="common names; default: all of the product's")
     clear: float = Field(
         0.6, ge=0, le=1, description="least Cloud Score+ of a clear pixel, 0 for no mask"

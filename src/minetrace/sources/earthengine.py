@@ -117,7 +117,7 @@ class EarthEngineSource:
     @property
     def masking(self) -> str:
         """How clouds are kept out, in words."""
-        if self._what.scenes == "days":
+        if self._what.scenes == "days" and self._what.clouds:
             return f"Cloud Score+ at least {self.options.clear:g}" if self.options.clear else ""
         return self._what.clouds
 
@@ -230,6 +230,7 @@ class EarthEngineSource:
         quest, collection = self.quest, self._what.collections[0]
         key = fingerprint({
             "recipe": LIST_RECIPE, "collection": collection, "url": self.options.url,
+            "bands": list(self._bands),
             "ground": shapely.to_wkb(shapely.normalize(quest.ground), hex=True),
             "spans": [[str(a), str(b)] for a, b in quest.spans],
         })  # fmt: skip
@@ -237,7 +238,11 @@ class EarthEngineSource:
         if path.is_file() and not quest.refresh:
             return _read_list(path)
         spans = quest.spans
-        found = [one for a, b in spans for one in self.api.images(collection, quest.ground, a, b)]
+        own = [self._what.bands[band] for band in self._bands]
+        found = [
+            one for a, b in spans for one in self.api.images(
+                collection, quest.ground, a, b, only=self._what.only, bands=own)
+        ]  # fmt: skip
         write_json(path, [{"id": one.id, "day": str(one.day), "ground": mapping(one.ground)}
                           for one in found])  # fmt: skip
         return found

@@ -77,20 +77,34 @@ class EarthEngineApi:
     tag: str = "minetrace"
 
     def images(
-        self, collection: str, ground: BaseGeometry, start: date, end: date
-    ) -> list[EeImage]:
-        """Images that touch some ground (EPSG:4326) in a half-open span, by day and id."""
+        self, collection: str, ground: BaseGeometry, start: date, end: date, *,
+        only: str = "", bands: Sequence[str] = (),
+    ) -> list[EeImage]:  # fmt: skip
+        """Images that touch some ground (EPSG:4326) in a half-open span, by day and id.
+
+        Args:
+            only: a further condition, in the service's words.
+            bands: own names of bands that an image must have.
+        """
         outline = json.dumps(mapping(ground.convex_hull)).replace('"', "'")
         wanted = (
             f'startTime >= "{start}T00:00:00Z" AND startTime < "{end}T00:00:00Z" '
-            f'AND intersects("{outline}")'
+            f'AND intersects("{outline}")' + (f" AND {only}" if only else "")
         )
         address = f"{self.url}/v1/projects/earthengine-public/assets/{collection}:listAssets"
-        found = [_image(one) for one in self._pages(address, {"filter": wanted, "view": "FULL"})]
+        told = self._pages(address, {"filter": wanted, "view": "FULL"})
+        found = [_image(one) for one in told if _has(one, bands)]
         return sorted(
             (one for one in found if one.ground.intersects(ground)),
             key=lambda one: (one.day, one.id),
         )
+
+    def greet(self) -> None:
+        """Ask for one image, to see whether we are let in."""
+        collection = "projects/earthengine-public/assets/COPERNICUS/S2_SR_HARMONIZED"
+        days = 'startTime >= "2024-07-01T00:00:00Z" AND startTime < "2024-07-02T00:00:00Z"'
+        asked = {"filter": days, "view": "BASIC", "pageSize": "1"}
+        self.get(f"{self.url}/v1/{collection}:listAssets?{urlencode(asked)}")
 
     def pixels(
         self, image: Call, bands: Sequence[str], grid: Grid, rect: Rect
@@ -247,6 +261,11 @@ def _fetched() -> str:
 def _image(told: Mapping[str, Any]) -> EeImage:
     day = datetime.fromisoformat(str(told["startTime"])).date()
     return EeImage(str(told["id"]), day, shape(told["geometry"]))
+
+
+def _has(told: Mapping[str, Any], bands: Sequence[str]) -> bool:
+    there = {str(band.get("id")) for band in told.get("bands") or ()}
+    return not there or there.issuperset(bands)
 
 
 def _said(reply: Reply) -> str:

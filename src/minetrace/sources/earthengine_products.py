@@ -14,10 +14,10 @@ from datetime import date
 from typing import Literal
 
 from minetrace.core.bands import SENTINEL2, nearest
-from minetrace.core.raster import NODATA
+from minetrace.core.raster import NODATA, stored_scale
 from minetrace.errors import StudyError
 from minetrace.sources.earthengine_graph import Argument, Call, Value, call, each
-from minetrace.sources.radiometry import PER_KELVIN, PER_REFLECTANCE, is_thermal
+from minetrace.sources.radiometry import is_thermal
 
 CLOUD_SCORE = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
 CLEAR_FROM = 0.6  # of Cloud Score+; its authors advise 0.5 to 0.65
@@ -45,6 +45,7 @@ class Product:
         level: of reflectance.
         first_year: from which on there are images.
         credit: said beside its pictures.
+        only: which images of a collection are taken, in the service's words.
     """
 
     title: str
@@ -57,6 +58,7 @@ class Product:
     level: Literal["toa", "boa"] | None
     first_year: int
     credit: str
+    only: str = ""
 
 
 def _sentinel2(collection: str, level: Literal["toa", "boa"], year: int) -> Product:
@@ -96,6 +98,12 @@ PRODUCTS = {
         "Landsat 5 and 7, a composite a period, six reflective bands and the thermal one",
         ("LANDSAT/LT05/C02/T1_L2", "LANDSAT/LE07/C02/T1_L2"), _TM, 1984,
     ),
+    "sentinel-1": Product(
+        "Sentinel-1 ground range, interferometric wide swath, decibels", ("COPERNICUS/S1_GRD",),
+        {"vv": "VV", "vh": "VH"}, {"vv": (1.0, 0.0), "vh": (1.0, 0.0)}, 10.0, "days", "", None,
+        2014, "contains modified Copernicus Sentinel data",
+        only='properties.instrumentMode = "IW"',
+    ),
 }  # fmt: skip
 """By the name that a study says."""
 
@@ -117,7 +125,8 @@ def product(name: str) -> Product:
 
 def day_image(what: Product, images: Sequence[str], bands: Sequence[str], clear: float) -> Call:
     """The images of a day as one, of equals the first on top; int16 as ``Raster`` wants it."""
-    masked = [_clear_sentinel2(what, one, bands, clear) for one in reversed(images)]
+    least = clear if what.clouds else 0.0
+    masked = [_clear_sentinel2(what, one, bands, least) for one in reversed(images)]
     collection = call("ImageCollection.fromImages", images=masked)
     return _encoded(call("ImageCollection.mosaic", collection=collection))
 
@@ -168,9 +177,9 @@ def _clear_landsat(what: Product, image: Argument, bands: Sequence[str]) -> Call
 def _scaled(what: Product, image: Value, bands: Sequence[str]) -> Call:
     """Bands by common name, in the numbers of a ``Raster``, and valid where all of them are."""
     own = [what.bands[band] for band in bands]
-    units = [PER_KELVIN if is_thermal(band) else PER_REFLECTANCE for band in bands]
-    scales = [what.scaling[band][0] * unit for band, unit in zip(bands, units, strict=True)]
-    offsets = [what.scaling[band][1] * unit for band, unit in zip(bands, units, strict=True)]
+    units = [stored_scale(band) for band in bands]
+    scales = [what.scaling[band][0] / unit for band, unit in zip(bands, units, strict=True)]
+    offsets = [what.scaling[band][1] / unit for band, unit in zip(bands, units, strict=True)]
     chosen = call("Image.select", input=image, bandSelectors=own, newNames=list(bands))
     smooth = call("Image.resample", image=chosen, mode="bilinear")  # exact on its own pixels
     numbers = call("Image.multiply", image1=smooth, image2=call("Image.constant", value=scales))

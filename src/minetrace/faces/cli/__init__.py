@@ -95,7 +95,6 @@ def _options(
 for command in (
     demo,
     init,
-    sources,
     plan,
     run,
     status,
@@ -116,6 +115,7 @@ for command in (
     watch,
 ):
     app.command(command.__name__.rpartition(".")[2])(command.command)
+app.add_typer(sources.app, name="sources")
 app.add_typer(models.app, name="models")
 
 
