@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minetrace.composites.composite import Composer
+from minetrace.composites.harmonise import harmonised, sensor_of
 from minetrace.composites.methods import CHOICE_PX, begin
 from minetrace.core.grid import Rect, Tile
 from minetrace.core.period import Period
+from minetrace.core.raster import Raster
+from minetrace.errors import StudyError
 from minetrace.flow.plan import Job, Look, Place
 from minetrace.sources.decoded import CAP_BYTES
 
@@ -28,6 +31,29 @@ def looks_near(job: Job, place: Place, period: Period, tile: Tile) -> list[Look]
     """All looks that the composite of a tile may depend on."""
     blocks = tile.rect.snapped(CHOICE_PX).expand(begin_composite(job, period).margin_px)
     return [look for look in place.looks[period.label] if not (look.rect & blocks).empty]
+
+
+def read_look(job: Job, place: Place, look: Look, rect: Rect) -> Raster:
+    """A scene on a rectangle, adjusted to another sensor where the study says so."""
+    raster = job.sources[look.source].read(look.scene, job.bands, place.grid, rect)
+    sensor = seen_by(job, look)
+    return raster if sensor is None else harmonised(raster, sensor)
+
+
+def seen_by(job: Job, look: Look) -> str | None:
+    """The sensor whose bands are to be adjusted; None if they are taken as they are.
+
+    Raises:
+        StudyError: the study leaves it to the scene's name, and that does not say it; or the
+            reflectance is not that of the surface, for which the adjustment was made.
+    """
+    said = getattr(job.study.sources[look.source], "harmonise", None)
+    if said and job.sources[look.source].level == "toa":
+        raise StudyError(
+            "sources.harmonise: made for reflectance at the surface, and this is that at the top "
+            "of the atmosphere; leave it out, or use Level-2 products"
+        )
+    return sensor_of(look.scene.id) if said == "by-name" else said
 
 
 def most_rows(job: Job, looks: Sequence[Look], rect: Rect) -> int | None:

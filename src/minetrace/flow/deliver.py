@@ -48,11 +48,13 @@ def deliver(job: Job, panel: gpd.GeoDataFrame, summary: Summary) -> None:
 def _card(job: Job, summary: Summary, title: str, sources: list[SourceRead]) -> DataCard:
     study, composite = job.study, job.study.composite
     looks = "look" if composite.min_looks == 1 else "looks"
+    named = any(getattr(source, "harmonise", None) for source in study.sources)
+    adjusted = "; bands adjusted to those of Landsat 8" if named else ""
     return DataCard(
         title=title, region=job.region.geometry, periods=job.periods, rows=summary.rows(),
         sites=summary.sites, extent=job.extent, sources=sources, model=job.scorer.card,
         threshold=job.threshold,
-        composite=f"{composite.method}, at least {composite.min_looks} clear {looks}",
+        composite=f"{composite.method}, at least {composite.min_looks} clear {looks}{adjusted}",
         crs=[place.grid.crs for place in job.places],
         resolution_m=job.places[0].grid.resolution_m,
         delineated_by=job.delineator.card.name if job.delineator else None,

@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.core.grid import Rect, Tile
 from minetrace.core.provenance import fingerprint
 from minetrace.core.region import Coverage
-from minetrace.flow.compositing import looks_near
+from minetrace.flow.compositing import looks_near, seen_by
 from minetrace.flow.decoding import Decoder
 from minetrace.flow.plan import Job, Place
 from minetrace.flow.tasks import (
@@ -43,8 +43,8 @@ def composite_hash(job: Job, period: int, place: Place, tile: Tile) -> str:
         "ground": _ground(place.imagery, tile.rect),
         "settings": job.study.composite.settings(),
         "start": span.start,
-        "looks": [[k.source, str(k.scene.day), job.sources[k.source].signature(k.scene)]
-                  for k in looks],
+        "looks": [[k.source, str(k.scene.day), job.sources[k.source].signature(k.scene),
+                   *([sensor] if (sensor := seen_by(job, k)) else [])] for k in looks],
     })  # fmt: skip
 
 

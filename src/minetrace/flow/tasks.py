@@ -32,7 +32,7 @@ from minetrace.errors import (
     UserError,
 )
 from minetrace.flow.ahead import Ahead, in_order
-from minetrace.flow.compositing import begin_composite, looks_near, most_rows
+from minetrace.flow.compositing import begin_composite, looks_near, most_rows, read_look
 from minetrace.flow.decoding import NAMES, Decoder
 from minetrace.flow.plan import Job, Look, Place
 from minetrace.flow.readers import CompositeReader, ScoreReader, cell_coverage, mosaic
@@ -185,9 +185,7 @@ def _source_day(look: Look) -> tuple[date, int]:
 
 def _day(job: Job, place: Place, looks: Sequence[Look], block: Rect) -> Raster:
     """One day of one source: where scenes overlap, the first that is clear."""
-    source = job.sources[looks[0].source]
-    rasters = (source.read(look.scene, job.bands, place.grid, block) for look in looks)
-    return reduce(Raster.over, rasters)
+    return reduce(Raster.over, (read_look(job, place, look, block) for look in looks))
 
 
 def _ahead(job: Job, looks: Sequence[Look], blocks: Sequence[Rect]) -> Ahead:
