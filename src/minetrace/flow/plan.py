@@ -25,7 +25,9 @@ from minetrace.flow.imagery import open_source
 from minetrace.flow.kept import refuse_impossible
 from minetrace.flow.models import open_model
 from minetrace.flow.study import Study
+from minetrace.models.sam2 import Sam2
 from minetrace.predict.bands import resolve
+from minetrace.predict.sites import SiteDelineator
 from minetrace.predict.spectral import Spectral
 from minetrace.sources.source import Scene, Source
 from minetrace.store.outlines import read_region
@@ -87,7 +89,7 @@ class Job:
     sources: tuple[Source, ...]
     bands: tuple[str, ...]
     scorer: Scorer
-    delineator: Scorer | None
+    delineator: Scorer | SiteDelineator | None
     places: tuple[Place, ...]
     decoder: Decoder | None = None
 
@@ -285,13 +287,20 @@ def common_bands(sources: Sequence[Source]) -> tuple[str, ...]:
     return tuple(band for band in first if all(band in other for other in others))
 
 
-def _delineator(study: Study, scorer: Scorer, sources: Sequence[Source]) -> Scorer | None:
-    if not study.delineate or scorer.card.extent == "mined":
+def _delineator(
+    study: Study, scorer: Scorer, sources: Sequence[Source]
+) -> Scorer | SiteDelineator | None:  # fmt: skip
+    asked = study.delineate
+    if asked is None or scorer.card.extent == "mined":
         return None
+    if asked.model is not None:
+        return Sam2.open(asked.model, prompts=asked.prompts, white=asked.white)
     return Spectral.over(common_bands(sources))
 
 
-def _bands(scorer: Scorer, delineator: Scorer | None, sources: Sequence[Source]) -> tuple[str, ...]:
+def _bands(
+    scorer: Scorer, delineator: Scorer | SiteDelineator | None, sources: Sequence[Source]
+) -> tuple[str, ...]:  # fmt: skip
     """Bands of the composites: what the scorers want, and a true-colour picture."""
     here = common_bands(sources)
     wanted = list(resolve(scorer.card, here))

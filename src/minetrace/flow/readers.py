@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from minetrace.core.raster import NODATA, Raster
 from minetrace.core.region import Coverage
 from minetrace.core.scores import NOT_LOOKED, Scores
 from minetrace.flow.plan import Job, Place
+from minetrace.flow.sites import sites
 from minetrace.predict.delineate import delineate
+from minetrace.predict.sites import Site, SiteDelineator, delineate_sites
 from minetrace.store.cog import Mosaic
 from minetrace.store.run_folder import Key
 
@@ -45,6 +48,7 @@ class ScoreReader:
 
     def __init__(self, job: Job, period: int, place: int, scores: Mosaic) -> None:
         self._job, self._period, self._place_no, self._scores = job, period, place, scores
+        self._sites: tuple[Site, ...] | None = None
         self.bytes_read = 0
 
     @classmethod
@@ -86,18 +90,41 @@ class ScoreReader:
         self.bytes_read += detect.nbytes + value.nbytes
         return detect, value
 
-    def _delineated(self, rect: Rect, delineator: Scorer) -> NDArray[np.uint16]:
+    def _delineated(
+        self, rect: Rect, delineator: Scorer | SiteDelineator
+    ) -> NDArray[np.uint16]:  # fmt: skip
         job, place, s = self._job, self._job.places[self._place_no], self._cell_px
         cells = rect.snapped(s).cells(s)
         values = self._scores.read(cells, self._bands, np.uint16)
         scores = Scores(("mean", "max"), values, place.grid.coarsened(s).geobox(cells))
+        near: tuple[Site, ...] = ()
         reach = rect.expand(delineator.card.window)
+        if isinstance(delineator, SiteDelineator):
+            near = tuple(site for site in self._all_sites() if not (site.box & rect).empty)
+            reach = reduce(Rect.__or__, (delineator.frame(site) for site in near), rect)
         composites = CompositeReader.of(job, self._period, self._place_no, reach)
-        found = delineate(
-            scores, cells, composites, delineator, place.grid, rect, threshold=job.threshold
-        )
+        given = scores, cells, composites
+        if isinstance(delineator, SiteDelineator):
+            found = delineate_sites(
+                *given, delineator, near, place.grid, rect, threshold=job.threshold
+            )
+        else:
+            found = delineate(*given, delineator, place.grid, rect, threshold=job.threshold)
         self.bytes_read += composites.bytes_read
         return np.where(place.coverage.mask(rect), found.values[0], np.uint16(NOT_LOOKED))
+
+    def _all_sites(self) -> tuple[Site, ...]:
+        """Every site of the period and place, found once."""
+        if self._sites is None:
+            grid = self._job.places[self._place_no].grid.coarsened(self._cell_px)
+            rects = [rect for rect, _ in self._scores.places]
+            self._sites = sites(rects, self._highest, grid, self._cell_px,
+                                threshold=self._job.threshold)  # fmt: skip
+        return self._sites
+
+    def _highest(self, cells: Rect) -> NDArray[np.uint16]:
+        found: NDArray[np.uint16] = self._scores.read(cells, self._bands[1:], np.uint16)[0]
+        return found
 
 
 def mosaic(

@@ -124,6 +124,28 @@ class ModelStudy(Closed):
         return self
 
 
+class DelineateStudy(Closed):
+    """What outlines the mined ground inside detections."""
+
+    method: Literal["spectral", "sam2"] = Field("spectral", description="rules, or SAM 2")
+    model: FilePath | None = Field(None, description="of sam2: its folder, of transformers")
+    prompts: Literal["box", "point", "both"] = Field(
+        "both", description="of sam2: what it is told of each site, from the detection alone"
+    )
+    white: float = Field(0.3, gt=0, description="of sam2: reflectance that it is shown white")
+
+    @model_validator(mode="after")
+    def _whole(self) -> DelineateStudy:
+        if (self.method == "sam2") != (self.model is not None):
+            raise ValueError("method: sam2 goes with model: the folder of a SAM 2")
+        return self
+
+
+def _as_delineation(value: Any) -> Any:
+    """True is short for the defaults, false for none."""
+    return ({} if value else None) if isinstance(value, bool) else value
+
+
 class VectorStudy(Closed):
     """How scores become outlines."""
 
@@ -193,9 +215,10 @@ class Study(Closed):
     sources: Annotated[tuple[AnySource, ...], BeforeValidator(_as_list)] = Field(min_length=1)
     composite: CompositeStudy = CompositeStudy()
     model: ModelStudy = ModelStudy(name="spectral")
-    delineate: bool = Field(
-        False, description="inside a patch model's detections, outline the mined ground itself"
-    )
+    delineate: Annotated[DelineateStudy | None, BeforeValidator(_as_delineation)] = Field(
+        None, description="inside a patch model's detections, outline the mined ground itself: "
+        "true for the spectral rules, or as below"
+    )  # fmt: skip
     decode: DecodeStudy | None = Field(
         None, description="make scores consistent through time: {} for the defaults below"
     )

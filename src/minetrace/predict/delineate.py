@@ -7,6 +7,7 @@ mined ground. A pixel scorer, `spectral` by default, says which pixels inside ar
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from minetrace.core.scores import NOT_LOOKED, SCALE, Scores
 from minetrace.predict.rows import Read
 from minetrace.predict.scan import scan
 
+Value = TypeVar("Value", bound=np.generic)
 BLOCK = 256  # pixels; ground without a detection is not scored
 
 
@@ -46,13 +48,7 @@ def delineate(
         and the pixel is mined ground, 0 elsewhere; NOT_LOOKED where the patch model did not look
         or the pixel is not valid.
     """
-    cell_px = round(abs(float(scores.geobox.resolution.x)) / grid.resolution_m)
-    highest = _to_pixels(scores.band("max"), cells, rect, cell_px)
-    looked = highest != NOT_LOOKED
-    detected = looked & (highest >= np.rint(threshold * SCALE))
-    values = np.where(looked, 0, NOT_LOOKED).astype(np.uint16)
-    for block in _blocks_with(looked, rect):
-        values[block.within(rect)][~read(block).valid] = NOT_LOOKED
+    values, highest, detected = detections(scores, cells, read, grid, rect, threshold=threshold)
     limit = np.rint(scorer.card.threshold * SCALE)
     wanted = list(_blocks_with(detected, rect))
     for block, inside in scan(read, scorer, grid, wanted):
@@ -64,9 +60,28 @@ def delineate(
     return Scores(("mine",), values[None], grid.geobox(rect))
 
 
-def _to_pixels(
-    values: NDArray[np.uint16], cells: Rect, rect: Rect, cell_px: int
-) -> NDArray[np.uint16]:
+def detections(
+    scores: Scores, cells: Rect, read: Read, grid: Grid, rect: Rect, *, threshold: float
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]]:
+    """What is known of pixels before anything is delineated; arguments as of `delineate`.
+
+    Returns:
+        values: (height, width), 0 where the patch model looked and the pixel is valid, else
+            NOT_LOOKED.
+        highest: the highest score of a window over each pixel.
+        detected: where that is a detection.
+    """
+    cell_px = round(abs(float(scores.geobox.resolution.x)) / grid.resolution_m)
+    highest = to_pixels(scores.band("max"), cells, rect, cell_px)
+    looked = highest != NOT_LOOKED
+    detected = looked & (highest >= np.rint(threshold * SCALE))
+    values = np.where(looked, 0, NOT_LOOKED).astype(np.uint16)
+    for block in _blocks_with(looked, rect):
+        values[block.within(rect)][~read(block).valid] = NOT_LOOKED
+    return values, highest, detected
+
+
+def to_pixels(values: NDArray[Value], cells: Rect, rect: Rect, cell_px: int) -> NDArray[Value]:
     """Cells drawn out to pixels, cut to ``rect``."""
     rows = np.arange(rect.row, rect.row_stop) // cell_px - cells.row
     cols = np.arange(rect.col, rect.col_stop) // cell_px - cells.col

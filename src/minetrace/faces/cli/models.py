@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import typer
 
@@ -144,6 +145,44 @@ def import_model(
     facts(card_facts(card))
     if not card.input_shape:
         typer.echo(f"Use it: minetrace run --model {folder}")
+
+
+@app.command("tune")
+def tune_model(
+    model: Path = typer.Argument(..., help="The folder of a SAM 2 of transformers."),
+    chips: Path = typer.Argument(..., help="Chips with masks, or a file that says of them."),
+    detector: str = typer.Option(..., help="The patch model whose detections it is to outline."),
+    out: Path = typer.Option(..., help="The folder to write."),
+    prompts: Literal["box", "point", "both"] = typer.Option("both", help="What it is told."),
+    white: float = typer.Option(0.3, help="Reflectance that it is shown white."),
+    steps: int = typer.Option(500, min=1, help="Detections to learn from, one at a time."),
+    rate: float = typer.Option(1e-4, help="Learning rate."),
+) -> None:
+    """Tune the decoder of a SAM 2 on what a detector finds in chips whose ground is known.
+
+    It is told where the detections are, never where the labels are.
+
+    Example:  minetrace models tune sam2.1-hiera-tiny chips/amazon --detector artisanal-gold-rgb
+    --out sam2-amazon
+    """
+    from minetrace.errors import ModelError
+    from minetrace.flow.data_sets import open_set
+    from minetrace.flow.study_chips import SetStudy
+    from minetrace.flow.tune_sam2 import tune_sam2
+    from minetrace.models.machine import need_torch
+    from minetrace.models.sam2 import Sam2
+    from minetrace.predict.onnx import OnnxScorer
+
+    need_torch()
+    from minetrace.models.sam2_tuning import Tuning
+
+    if out.exists():
+        raise ModelError(f"{out}: is there already; choose another --out")
+    begun = Sam2.open(model, prompts=prompts, white=white)
+    done = tune_sam2(begun, open_set(SetStudy.read(chips)), OnnxScorer.open(_place(detector)),
+                     out, Tuning(steps, rate))  # fmt: skip
+    typer.echo(f"{out} written: learnt from {done.lessons:,} detections")
+    typer.echo(f"On {done.tested:,} others, IoU before {done.before:.3f}, after {done.after:.3f}")
 
 
 @app.command("export")
