@@ -70,7 +70,7 @@ class Check:
         return {"looked_at": self.looked_at, "findings": findings, "unknown": self.unknown}
 
 
-def check(out: Path) -> Check:
+def check(out: Path | str) -> Check:
     """Read every artefact and compare it to its sidecar; changes nothing.
 
     Raises:
@@ -78,6 +78,8 @@ def check(out: Path) -> Check:
         RunError: it is not the folder of a run.
     """
     run = RunFolder.existing(out)
+    if run.mirror:
+        run.mirror.pull(lambda _: True)
     findings, looked_at = list(_half_written(run)), 0
     for key in _keys_on_disk(run):
         found = _compared(run, key)
@@ -106,7 +108,7 @@ def repair(found: Check) -> int:
         for finding in found.mendable:
             for path in _pair(finding.path):
                 gone += path.is_file()
-                path.unlink(missing_ok=True)
+                run.drop(path)
         run.index.unlink(missing_ok=True)
     return gone
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from minetrace.flow.status import Status
+    from minetrace.store.mirror import Mirror
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,24 @@ class Run:
     """What a run folder holds, read when it is asked for.
 
     Attributes:
-        root: the folder.
+        root: the folder; scratch if the run lives at an address.
+        mirror: where it lives then.
     """
 
     root: Path
+    mirror: Mirror | None = None
 
     @classmethod
     def open(cls, path: Path | str) -> Run:
-        """A run folder, whether its run is complete or not.
+        """A run folder or an address of one, whether its run is complete or not.
 
         Raises:
             MissingFileError: there is no such folder.
             RunError: it holds no run.
         """
-        return cls(RunFolder.existing(Path(path)).root)
+        folder = RunFolder.existing(path)
+        folder.pull()
+        return cls(folder.root, folder.mirror)
 
     @property
     def study(self) -> Study:
@@ -59,7 +64,7 @@ class Run:
         """How far the run is, and what failed."""
         from minetrace.flow.status import status
 
-        return status(self.root)
+        return status(self.mirror.url if self.mirror else self.root)
 
     def report(self) -> dict[str, Any]:
         """Versions, timings and bytes read of every attempt: ``run.json``."""
@@ -139,6 +144,7 @@ class Run:
         """CRSs that the rasters of a period are in: one, unless the region spans UTM zones."""
         from minetrace.store.layers import zones
 
+        self._folder.pull(tiles=f"composites/{self._label(period)}/")
         found = zones(self._folder, "composites", self._label(period))
         return tuple(_as_crs(zone) for zone in found)
 
@@ -174,7 +180,7 @@ class Run:
 
     @property
     def _folder(self) -> RunFolder:
-        return RunFolder(self.root)
+        return RunFolder(self.root, self.mirror)
 
     @property
     def _timeline(self) -> tuple[Period, ...]:
@@ -201,6 +207,7 @@ class Run:
         from minetrace.store import layers
 
         label = self._label(period)
+        self._folder.pull(tiles=f"{kind}/{label}/")
         known = layers.zones(self._folder, kind, label)
         if not known:
             raise RunError(f"{self.root}: no {kind} of {label} are stored; run the study first")
@@ -216,7 +223,7 @@ class Run:
         return layers.layer(self._folder, kind, label, names[chosen])
 
     def __str__(self) -> str:
-        return f"run {self.study.name} in {self.root}: {', '.join(self.periods)}"
+        return f"run {self.study.name} in {self._folder.shown}: {', '.join(self.periods)}"
 
 
 def _as_crs(zone: str) -> str:

@@ -135,7 +135,7 @@ def mosaic(
     found = []
     for tile in tiles:
         key = Key(kind, label, tile.id)
-        if job.run.sidecar(key).is_file():
+        if job.run.bring(key):
             found.append((tile.rect.cells(cell_px), job.run.path(key)))
     return Mosaic(tuple(found), nodata)
 

@@ -91,7 +91,7 @@ class Status:
         }
 
 
-def status(out: Path) -> Status:
+def status(out: Path | str) -> Status:
     """Ask a run folder how far it is; reads the index, made anew if a run was cut off.
 
     Raises:
@@ -99,6 +99,8 @@ def status(out: Path) -> Status:
         RunError: it is not the folder of a run.
     """
     run = RunFolder.existing(out)
+    if run.mirror:
+        return _remote(run)
     running = False
     try:
         with run.claimed(clean=False), Ledger.open(run) as ledger:
@@ -119,6 +121,23 @@ def status(out: Path) -> Status:
         finished = ledger.finished if ledger.finished is not None else _ended_well(run)
         return Status(
             running, finished, tuple(ledger.counts()), tuple(ledger.failures()), _totals(run)
+        )
+
+
+def _remote(run: RunFolder) -> Status:
+    """By the index that a run at an address ended with; by its sidecars if it did not end."""
+    if run.table.is_file():
+        opened = Ledger.saved(run)
+    else:
+        from minetrace.flow.plan import plan
+        from minetrace.flow.study import Study
+
+        run.pull()
+        opened = Ledger.afresh(run, plan(Study.read(run.study), run).artefacts())
+    with opened as ledger:
+        finished = bool(ledger.finished)
+        return Status(
+            False, finished, tuple(ledger.counts()), tuple(ledger.failures()), _totals(run)
         )
 
 

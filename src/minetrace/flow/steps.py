@@ -48,7 +48,7 @@ UNIT_PX = 16_384  # largest side of what is scored in one go
 
 def run(
     study: Study,
-    out: Path,
+    out: Path | str,
     *,
     workers: int = 1,
     reporter: Reporter | None = None,
@@ -58,7 +58,7 @@ def run(
 
     Args:
         study: what is asked.
-        out: the run folder; made if it is not there.
+        out: the run folder, made if it is not there; or an address, such as s3://bucket/gold.
         workers: processes; results do not depend on it.
         reporter: who is told.
         allow_missing: publish even if tiles failed; they count as not looked at.
@@ -69,18 +69,22 @@ def run(
         InterruptedRunError: the user stopped it.
     """
     tell = reporter or Silent()
-    job = plan(study, RunFolder(out))
+    place = RunFolder.at(out)
+    place.pull()
+    job = plan(study, place)
     attempt = Attempt(workers)
     with job.run.claimed() as folder, Ledger.open(folder) as ledger:
         write_text(folder.study, job.study.dump())
         outlines.write_region(folder.region, job.region.geometry)
         ledger.expect(job.artefacts())
         ledger.finish(done=False)
+        _open_house(folder)
         _tell_what_is_read(job, tell)
         _tell_what_is_left(job, tell)
         try:
             walk = _Walk(job, ledger, tell, attempt)
-            with Engine.of(job, workers, job.study.engine, folder.root) as engine:
+            seen = None if folder.mirror else folder.root
+            with Engine.of(job, workers, job.study.engine, seen) as engine:
                 attempt.workers = engine.workers
                 walk.composites(engine)
                 walk.scores(engine)
@@ -108,7 +112,17 @@ def run(
             with _nothing_worse():
                 ledger.settle()
                 write_report(folder, attempt, {"study": job.study.name})
+                if folder.mirror:
+                    ledger.save()
+                    folder.push()
     return summary
+
+
+def _open_house(folder: RunFolder) -> None:
+    """Put study and region where a run lives at an address; its index is no longer true."""
+    if folder.mirror:
+        folder.drop(folder.table)
+        folder.push()
 
 
 @contextmanager
@@ -264,7 +278,7 @@ class _Walk:
         text = f"{len(failures)} artefacts failed, first {key}: {reason}"
         if not allow_missing:
             raise TilesFailedError(
-                f"{text}; 'minetrace status {self.job.run.root}' lists them, "
+                f"{text}; 'minetrace status {self.job.run.shown}' lists them, "
                 "the same command tries again, --allow-missing publishes without them"
             )
         self.tell.warn(f"{text}; published without them, as not looked at")
@@ -287,7 +301,9 @@ class _Walk:
         return kept(found, self.job.study.rules, LookedShares(self.job), share)
 
     def _footprints(self, period: Period) -> Footprints:
-        path = self.job.run.path(Key("footprints", period.label))
+        key = Key("footprints", period.label)
+        self.job.run.bring(key)
+        path = self.job.run.path(key)
         return outlines.read_footprints(path, self.job.extent)
 
     def _each(self) -> Iterator[tuple[int, Place, int]]:

@@ -41,7 +41,7 @@ class Summary:
     """One run."""
 
     name: str
-    out: Path
+    out: Path | str
     extent: Extent
     model: str
     sites: int
@@ -50,8 +50,10 @@ class Summary:
     seconds: float = 0.0
 
     @property
-    def map(self) -> Path:
+    def map(self) -> Path | str:
         """The page to open."""
+        if isinstance(self.out, str):
+            return f"{self.out}/map/index.html"
         return self.out / "map" / "index.html"
 
     def facts(self) -> dict[str, Any]:
@@ -95,7 +97,8 @@ def summarise(
         )
         for row in table.to_dict("records")
     )
+    place = job.run.mirror.url if job.run.mirror else job.run.root
     return Summary(
-        job.study.name, job.run.root, job.extent, job.scorer.card.name,
+        job.study.name, place, job.extent, job.scorer.card.name,
         int(panel["site_id"].nunique()), periods, tuple(failed),
     )  # fmt: skip

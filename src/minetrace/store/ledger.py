@@ -15,9 +15,11 @@ from typing import Literal
 
 from minetrace.errors import DiskFullError, FailedError, NoPermissionError
 from minetrace.store import sidecar
+from minetrace.store.files import write_whole
 from minetrace.store.run_folder import KINDS, Key, RunFolder
 from minetrace.store.sidecar import Sidecar
 
+_COLUMNS = ("kind", "period", "tile", "state", "reason", "read_hash", "checksum", "facts")
 State = Literal["done", "failed", "missing"]
 _TABLE = """
 CREATE TABLE IF NOT EXISTS artefacts (
@@ -116,6 +118,41 @@ class Ledger:
         row = self._db.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else ""
 
+    def save(self) -> None:
+        """Write the index as a table, for a run that lives at an address."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        rows = self._db.execute(f"SELECT {', '.join(_COLUMNS)} FROM artefacts").fetchall()
+        columns = list(zip(*rows, strict=True)) or [()] * len(_COLUMNS)
+        table = pa.table({
+            name: pa.array(values, pa.string())
+            for name, values in zip(_COLUMNS, columns, strict=True)
+        })  # fmt: skip
+        marks = dict(self._db.execute("SELECT name, value FROM marks").fetchall())
+        write_whole(
+            self.run.table, lambda part: pq.write_table(table.replace_schema_metadata(marks), part)
+        )
+
+    @classmethod
+    @contextmanager
+    def saved(cls, run: RunFolder) -> Iterator[Ledger]:
+        """The index that a run at an address was left with, in memory."""
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(run.table)
+        marks = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+        with closing(sqlite3.connect(":memory:")) as db:
+            db.executescript(_TABLE)
+            columns = (table[name].to_pylist() for name in _COLUMNS)
+            with db:
+                db.executemany(
+                    "INSERT INTO artefacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    zip(*columns, strict=True),
+                )
+                db.executemany("INSERT INTO marks VALUES (?, ?)", marks.items())
+            yield cls(run, db)
+
     def __len__(self) -> int:
         """How many artefacts the run consists of."""
         return int(self._db.execute("SELECT COUNT(*) FROM artefacts").fetchone()[0])
@@ -127,6 +164,7 @@ class Ledger:
 
     def update(self, key: Key) -> None:
         """Read one artefact's sidecar again."""
+        self.run.tell(key)
         with self._db:
             self._db.execute(
                 "INSERT OR REPLACE INTO artefacts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._row(key)

@@ -77,7 +77,10 @@ def publish(
     sidecar = Sidecar(key, read_hash, sha256(path), dict(facts or {}))
     item = _item(sidecar, path, where, period, recipe, dict(properties or {}))
     write_json(run.sidecar(key), item)
-    run.failure(key).unlink(missing_ok=True)
+    run.put(path)
+    run.put(run.sidecar(key))
+    if run.failure(key).is_file():
+        run.drop(run.failure(key))
     return sidecar
 
 
@@ -87,13 +90,13 @@ def read(run: RunFolder, key: Key) -> Sidecar | None:
     A sidecar that cannot be read is none: what it stood for is made again.
     """
     place, path = run.sidecar(key), run.path(key)
-    if not (place.is_file() and path.is_file()):
+    if not place.is_file() or not (path.is_file() or run.mirror):
         return None
     try:
         item = read_json(place)
     except RunError:
         return None
-    if path.stat().st_size != item["assets"]["data"]["file:size"]:
+    if path.is_file() and path.stat().st_size != item["assets"]["data"]["file:size"]:
         return None  # cut short or overwritten by somebody
     own = item["properties"]
     return Sidecar(
@@ -102,11 +105,19 @@ def read(run: RunFolder, key: Key) -> Sidecar | None:
 
 
 def fail(run: RunFolder, key: Key, *, read_hash: str, reason: str) -> None:
-    """Record that an artefact could not be made; an older version of it is dropped."""
-    run.sidecar(key).unlink(missing_ok=True)
-    run.path(key).unlink(missing_ok=True)
+    """Record that an artefact could not be made; an older version of it is dropped.
+
+    Where another process made the same artefact meanwhile, it stays.
+    """
+    run.tell(key)
+    made = read(run, key) if run.mirror else None
+    if made is not None and made.read_hash == read_hash:
+        return
+    run.drop(run.sidecar(key))
+    run.drop(run.path(key))
     record = {"key": str(key), "reason": reason, "read_hash": read_hash}
     write_json(run.failure(key), record)
+    run.put(run.failure(key))
 
 
 def failure(run: RunFolder, key: Key) -> str | None:

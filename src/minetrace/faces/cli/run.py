@@ -21,7 +21,9 @@ def command(
     delineate: bool | None = typer.Option(
         None, "--delineate/--no-delineate", help="Outline the mined ground inside detections."
     ),
-    out: Path | None = typer.Option(None, help="The run folder.  [default: runs/NAME]"),
+    out: str | None = typer.Option(
+        None, help="The run folder, or s3://BUCKET/NAME.  [default: runs/NAME]"
+    ),
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core. No result changes."),
     engine: str | None = typer.Option(
         None, help="Who does the work: local, dask or slurm (extra: dask).  [default: local]"
@@ -72,7 +74,7 @@ def command(
     said = {"kind": kind, "scheduler": scheduler, "task_limit_s": task_limit}
     if any(value is not None for value in said.values()):
         flags["engine"] = {key: value for key, value in said.items() if value is not None}
-    asked = Study.from_flags(study, flags, name=out.name if out else None)
+    asked = Study.from_flags(study, flags, name=Path(out).name if out else None)
     reporter = Silent() if quiet or as_json else Bars()
     summary = run(
         asked, out or Path("runs") / asked.name, workers=workers or cores(), reporter=reporter,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 SHOWN = 20  # findings of a kind that are named
 
 
-def show_status(out: Path, found: Status, price_per_hour: float | None) -> None:
+def show_status(out: str, found: Status, price_per_hour: float | None) -> None:
     """Counts, what each stage took, and what failed."""
     table(
         f"{out}: {found.verdict}",
@@ -48,7 +47,7 @@ def _size(count: int) -> str:
     return ""
 
 
-def show_check(out: Path, seen: Check) -> None:
+def show_check(out: str, seen: Check) -> None:
     """What is not as it should be."""
     from minetrace.flow.check import MENDED, kinds_of
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 
 def command(
-    out: Path = typer.Argument(..., help="The run folder."),
+    out: str = typer.Argument(..., help="The run folder, or its s3:// address."),
     check: bool = typer.Option(False, "--check", help="Compare every file to its checksum."),
     repair: bool = typer.Option(False, "--repair", help="Check, then mend after showing what."),
     yes: bool = typer.Option(False, "--yes", help="Mend without asking."),

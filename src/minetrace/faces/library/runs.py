@@ -26,7 +26,7 @@ def run(
 
     Args:
         study: a `Study`, a study file, or what such a file holds.
-        out: the run folder; ``runs/NAME`` if left out.
+        out: the run folder, or an address such as ``s3://bucket/gold``; ``runs/NAME`` if left out.
         workers: processes, one per core if left out. No result depends on it.
         allow_missing: publish even if tiles failed; they count as not looked at.
         progress: show bars; if left out, where somebody can see them.
@@ -42,7 +42,7 @@ def run(
     from minetrace.faces.cli.progress import Bars
 
     asked = _study(study)
-    folder = Path(out) if out is not None else Path("runs") / asked.name
+    folder = out if out is not None else Path("runs") / asked.name
     shown = sys.stderr.isatty() if progress is None else progress
     walk(asked, folder, workers=workers or cores(), reporter=Bars() if shown else Silent(),
          allow_missing=allow_missing)  # fmt: skip
