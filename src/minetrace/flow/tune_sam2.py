@@ -142,7 +142,7 @@ class _Picture:
 
     @classmethod
     def of(cls, data: DataSet, image: NDArray[np.float32]) -> _Picture:
-        valid = np.isfinite(image).all(axis=0)
+        valid: NDArray[np.bool_] = np.asarray(np.isfinite(image).all(axis=0))
         scales = np.array([stored_scale(band) for band in data.bands])[:, None, None]
         counts = np.clip(np.rint(np.where(valid, image, 0) / scales), -32767, 32767)
         pixels = np.where(valid, counts, NODATA).astype(np.int16)

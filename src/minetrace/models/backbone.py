@@ -172,7 +172,7 @@ def _terratorch(name: str, bands: Sequence[str], window: int, pretrained: bool) 
     raise ModelError(f"terratorch cannot make {name!r} for {', '.join(bands)} ({errors[0]})")
 
 
-def _weights(net: nn.Module, path: Path) -> Mapping[str, Tensor]:
+def _weights(net: Any, path: Path) -> Mapping[str, Tensor]:
     """A whole state out of a file; positions are resampled where windows differ in size."""
     tensors: Mapping[str, Tensor] = read_archive(path).tensors
     if hasattr(net, "pos_embed") and hasattr(net, "num_prefix_tokens"):

@@ -56,7 +56,8 @@ class Probe(nn.Module):
         with torch.no_grad():
             whole, patches = self.backbone(x)
         if self.tokens == "class":
-            return self.head(whole[:, :, None, None])
+            single: Tensor = self.head(whole[:, :, None, None])
+            return single
         if self.tokens == "both":
             beside = whole[:, :, None, None].expand(-1, -1, *patches.shape[-2:])
             patches = torch.cat([patches, beside], 1)
