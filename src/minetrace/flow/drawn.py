@@ -47,10 +47,11 @@ def statistics(published: Published, ground: BaseGeometry) -> dict[str, Any]:
         ground: as ``as_ground`` gave it.
 
     Returns:
-        ``polygon_ha`` (geodesic), ``region_share`` of it, ``extent``, and by period ``sites``, the
-        hectares (null where nothing of the polygon was looked at), ``looked_share`` (null where
-        that is not stored), ``interval`` and, where a sample of the whole map speaks for the
-        polygon, ``estimated``.
+        ``polygon_ha`` (geodesic), ``region_share`` of it, ``extent``, and by period ``sites``,
+        ``sites_not_looked`` (known from other periods), the hectares (null where nothing was
+        seen: neither ground nor one of its sites), ``looked_share`` (null where that is not
+        stored), ``interval`` and, where a sample of the whole map speaks for the polygon,
+        ``estimated``.
     """
     view = published.views
     touched = np.sort(published.tree.query(ground, predicate="intersects"))
@@ -60,13 +61,14 @@ def statistics(published: Published, ground: BaseGeometry) -> dict[str, Any]:
     hectares = np.nan_to_num(published.hectares[rows]) * inside
     of_region = _region_share(published, ground)
     looked = _looked(published, ground)
+    unseen = _unseen(published, rows)
     return {
         "run": published.id,
         "polygon_ha": round(_hectares(ground), 4),
         "region_share": None if of_region is None else round(of_region, 6),
         "extent": view.extent,
         "periods": [
-            _period(published, at, rows, hectares, looked.get(period.label), ground)
+            _period(published, at, rows, hectares, unseen[at], looked.get(period.label), ground)
             for at, period in enumerate(published.periods)
         ],
         "method": "outlines cut at the polygon's edge; geodesic hectares on WGS 84",
@@ -75,24 +77,35 @@ def statistics(published: Published, ground: BaseGeometry) -> dict[str, Any]:
 
 def _period(
     published: Published, at: int, rows: NDArray[np.intp], hectares: NDArray[np.float64],
-    looked: float | None, ground: BaseGeometry,
+    unseen: int, looked: float | None, ground: BaseGeometry,
 ) -> dict[str, Any]:  # fmt: skip
     period = published.periods[at]
     here = published.place[rows] == at
     names = published.panel["site_id"].to_numpy()[rows[here]]
-    unseen = not here.any() and (looked == 0.0 or (looked is None and _blind(published, at)))
+    blind = looked == 0.0 or (looked is None and _blind(published, at))
     estimate = _estimate(published, period.label, ground)
-    value = None if unseen else round(float(hectares[here].sum()), 6)
+    nothing_known = not here.any() and (blind or unseen > 0)
+    value = None if nothing_known else round(float(hectares[here].sum()), 6)
     return {
         "period": period.label,
         "start": period.start.isoformat(),
         "end": period.end.isoformat(),
         "sites": len(set(names)),
+        "sites_not_looked": unseen,
         published.views.hectares: value,
         "looked_share": None if looked is None else round(looked, 6),
         "interval": ESTIMATED if estimate else INTERVAL,
         **({"estimated": estimate} if estimate else {}),
     }
+
+
+def _unseen(published: Published, rows: NDArray[np.intp]) -> list[int]:
+    """How many of the sites that reach into the ground nobody saw, by period."""
+    names = published.panel["site_id"].to_numpy()
+    unseen = np.isin(names, names[rows]) & np.isnan(published.hectares)
+    unseen &= np.asarray(shapely.is_missing(published.shapes))
+    counts = np.bincount(published.place[unseen], minlength=len(published.periods))
+    return [int(count) for count in counts]
 
 
 def _blind(published: Published, at: int) -> bool:

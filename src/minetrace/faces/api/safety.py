@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from minetrace.errors import MinetraceError
 from minetrace.faces.api.rates import Buckets, Rate
 from minetrace.faces.api.refusals import (
     PROBLEM,
@@ -179,6 +180,8 @@ class Guard:
             heard = await self._admit(scope, receive)
             async with asyncio.timeout(self._safety.limits.answer_s):
                 await self._app(scope, heard, answer.send)
+        except MinetraceError as error:
+            await answer.refuse(error)
         except TimeoutError:
             limit = self._safety.limits.answer_s
             await answer.refuse(TimeUpError(f"this took longer than {limit:g} s; ask for less"))
@@ -302,7 +305,7 @@ class _Answer:
     async def refuse(self, error: Exception) -> None:
         """Answer an error, unless an answer has begun."""
         status, body, headers = problem(error)
-        if status >= 500:
+        if status == 500:
             LOG.error("%s %s", self._scope["method"], self._scope["path"], exc_info=error)
         if self._status is not None:
             return

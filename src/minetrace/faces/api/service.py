@@ -69,6 +69,7 @@ def make_service(folders: Sequence[Path]) -> FastAPI:
     app.add_exception_handler(MinetraceError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _library)
+    app.add_exception_handler(Exception, _inside)
     return app
 
 
@@ -90,9 +91,13 @@ async def _openapi(request: Request) -> Response:
 
 
 async def _ours(_: Request, error: Exception) -> Response:
-    if problem(error)[0] >= 500 and not isinstance(error, TimeoutError):
-        raise error  # the guard writes it to the log and answers
+    if problem(error)[0] == 500:
+        raise error
     return _answer(*problem(error))
+
+
+async def _inside(_: Request, error: Exception) -> Response:
+    return _answer(*problem(error))  # and it is raised on, so that the guard writes it to the log
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

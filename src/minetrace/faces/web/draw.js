@@ -132,7 +132,8 @@
     const column = told.extent === "mined" ? "area_ha" : "footprint_ha";
     const figure = (row) => (row[column] === null
       ? [el("span", { class: "key-hatch" }), "not looked"]
-      : [el("span", { "data-hectares": row[column] }, app.hectares(row[column]))]);
+      : [el("span", { "data-hectares": row[column] }, app.hectares(row[column])),
+        row.sites_not_looked > 0 && el("span", { class: "muted small" }, ` and ${app.count(row.sites_not_looked, "site", "sites")} not looked at`)]);
     const looked = (row) => (row.looked_share === null ? "not told" : app.percent(row.looked_share));
     const rows = told.periods.map((row) => el("tr", { "data-period": row.period },
       el("th", { scope: "row" }, row.period), el("td", {}, figure(row)), el("td", {}, looked(row))));
