@@ -23,6 +23,7 @@ MinetraceError
     ├── ReadFailedError   (OSError)            pixels that could not be read this time
     ├── DiskFullError     (OSError)            no room left
     ├── TilesFailedError  (RuntimeError)       tiles that failed, each with its reason on disk
+    ├── DeliveryError     (ConnectionError)    alerts that could not be handed on
     ├── UnreconciledError (ArithmeticError)    parts of a tally that do not add up to the whole
     └── InterruptedRunError (RuntimeError)     stopped by the user
 
@@ -126,6 +127,10 @@ class DiskFullError(FailedError, OSError):
 
 class TilesFailedError(FailedError, RuntimeError):
     """Some tiles failed; each says why in its own file."""
+
+
+class DeliveryError(FailedError, ConnectionError):
+    """Alerts that could not be handed on; they are kept and tried again."""
 
 
 class UnreconciledError(FailedError, ArithmeticError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.footprints import Footprints, geodesic_hectares
 from minetrace.errors import StudyError
@@ -90,7 +91,7 @@ def _united(shapes: Shapes, group: Index, gap_m: float) -> Shapes:
     return np.asarray(shapely.normalize(united), dtype=object)
 
 
-def _shrunk(wide: shapely.Geometry, by_m: float) -> shapely.Geometry:
+def _shrunk(wide: BaseGeometry, by_m: float) -> BaseGeometry:
     """What is left within a distance of the border; checked, as GEOS now and then leaves nothing.
 
     Where vertices all but lie on a line a buffer inwards may come back empty. Ground can shrink by
@@ -105,7 +106,7 @@ def _shrunk(wide: shapely.Geometry, by_m: float) -> shapely.Geometry:
     return wide if found.area < least_m2 else found
 
 
-def _closed(shapes: Shapes, gap_m: float) -> shapely.Geometry:
+def _closed(shapes: Shapes, gap_m: float) -> BaseGeometry:
     """The union of shapes with the seams between them closed, in a plane made for them alone."""
     west, south, _, north = shapely.total_bounds(shapes)
     narrow = np.cos(np.radians((south + north) / 2))
@@ -122,5 +123,5 @@ def _closed(shapes: Shapes, gap_m: float) -> shapely.Geometry:
     else:
         wide = shapely.buffer(ground, gap_m / 2, join_style="mitre", mitre_limit=2.0)
         whole = _shrunk(shapely.union_all(wide), gap_m / 2)
-    found: shapely.Geometry = shapely.transform(whole, lambda xy: xy / scale + origin)
+    found: BaseGeometry = shapely.transform(whole, lambda xy: xy / scale + origin)
     return found
