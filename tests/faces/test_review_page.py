@@ -211,7 +211,7 @@ def test_the_second_is_blind_and_a_third_settles(browser: Any, sample: Served) -
     cem = Person(browser, sample.url, "cem")
     cem.page.click("#disputes")
     cem.page.wait_for_function("() => question.textContent.startsWith('Disputed')")
-    before = cem.page.get_attribute("#work", "data-ready")
+    before = cem.ready()
     cem.page.keyboard.press("n")
     cem.ready(before)
     wait(lambda: len(sample.standing.settled) == 1)

@@ -182,13 +182,19 @@ def read_drawn(value: str) -> BaseGeometry:
     """
     try:
         parts = [
-            shapely.Polygon(rings[0], rings[1:])
-            for rings in json.loads(value) if sum(map(len, rings)) <= MOST_VERTICES
-        ]  # fmt: skip
-        shape = shapely.MultiPolygon(parts) if len(parts) != 1 else parts[0]
+            [np.asarray(ring, dtype=np.float64).reshape(-1, 2) for ring in rings]
+            for rings in json.loads(value)
+        ]
+        every = np.concatenate([ring for rings in parts for ring in rings])
+        if len(every) > MOST_VERTICES or not np.isfinite(every).all():
+            raise LabelError(f"the outline has no place, or more than {MOST_VERTICES} corners")
+        polygons = [shapely.Polygon(rings[0], rings[1:]) for rings in parts]
+        shape = polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
+    except LabelError:
+        raise
     except (ValueError, TypeError, IndexError, KeyError, shapely.errors.ShapelyError) as error:
         raise LabelError("the outline is no list of rings of places") from error
-    if shape.is_empty or not np.isfinite(shape.bounds).all():
+    if shape.is_empty:
         raise LabelError("the outline has no ground")
     if not shape.is_valid:
         raise LabelError(f"the outline crosses itself ({shapely.is_valid_reason(shape)})")

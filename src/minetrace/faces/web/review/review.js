@@ -97,6 +97,7 @@ async function show(item) {
   seen = new Map();
   $("outlines").setAttribute("aria-pressed", "false");
   $("work").hidden = !item;
+  delete $("work").dataset.ready;
   $("done").hidden = Boolean(item);
   for (const pane of Object.values(panes)) pane.clear();
   if (!item) {
