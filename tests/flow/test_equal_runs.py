@@ -34,7 +34,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
     return {
         "spectral": {"model": {"name": "spectral"}},
         "clearest": {"model": {"name": "spectral"}, "composite": {"method": "clearest"}},
-        "medoid": {"model": {"name": "spectral"}, "composite": {"method": "medoid"}},
         "best": {
             "model": {"name": "spectral"},
             "composite": {"method": "best-pixel", "best": {"day": 200}},
@@ -53,7 +52,7 @@ def study(world: World, **changes: Any) -> Study:
 
 
 @pytest.mark.parametrize(
-    "kind", ["spectral", "clearest", "medoid", "best", "patch", "delineated", "unet"]
+    "kind", ["spectral", "clearest", "best", "patch", "delineated", "unet"]
 )
 def test_tile_sizes_and_workers_change_nothing(
     kind: str, world: World, models: Models, tmp_path: Path

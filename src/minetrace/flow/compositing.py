@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from minetrace.composites.composite import Composer
 from minetrace.composites.harmonise import harmonised, sensor_of
 from minetrace.composites.methods import CHOICE_PX, begin
+from minetrace.composites.stack import Stack, kinds_of
 from minetrace.core.grid import Rect, Tile
 from minetrace.core.period import Period
 from minetrace.core.raster import Raster
@@ -21,21 +23,30 @@ TALL_PX = 1024  # the highest blocks of common COGs
 def begin_composite(job: Job, period: Period) -> Composer:
     """An empty composite of a period, as the study wants it."""
     settings = job.study.composite
-    return begin(
-        settings.method, settings.min_looks, percent=settings.percent,
+    empty = partial(
+        begin, settings.method, settings.min_looks, percent=settings.percent,
         preferences=settings.preferences(period),
     )  # fmt: skip
+    kinds = kinds_of(job.bands, [source.bands for source in job.sources])
+    return Stack(kinds, empty) if len(kinds) > 1 else empty()
 
 
 def looks_near(job: Job, place: Place, period: Period, tile: Tile) -> list[Look]:
     """All looks that the composite of a tile may depend on."""
     blocks = tile.rect.snapped(CHOICE_PX).expand(begin_composite(job, period).margin_px)
-    return [look for look in place.looks[period.label] if not (look.rect & blocks).empty]
+    near = (look for look in place.looks[period.label] if not (look.rect & blocks).empty)
+    return [look for look in near if bands_of(job, look)]
+
+
+def bands_of(job: Job, look: Look) -> tuple[str, ...]:
+    """The composite's bands that a look has: all, or those of its kind where kinds are stacked."""
+    return tuple(band for band in job.bands if band in job.sources[look.source].bands)
 
 
 def read_look(job: Job, place: Place, look: Look, rect: Rect) -> Raster:
     """A scene on a rectangle, adjusted to another sensor where the study says so."""
-    raster = job.sources[look.source].read(look.scene, job.bands, place.grid, rect)
+    bands = bands_of(job, look)
+    raster = job.sources[look.source].read(look.scene, bands, place.grid, rect)
     sensor = seen_by(job, look)
     return raster if sensor is None else harmonised(raster, sensor)
 

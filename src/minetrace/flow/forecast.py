@@ -20,6 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.composites.methods import CHOICE_PX
 from minetrace.core.footprints import geodesic_hectares
 from minetrace.core.grid import Rect
+from minetrace.flow.compositing import read_look
 from minetrace.flow.decoding import NAMES
 from minetrace.flow.plan import Job, Look, Place
 from minetrace.predict.scan import ScanOptions
@@ -165,7 +166,7 @@ def _time_reading(job: Job, tasks: list[tuple[int, int, Look, float]]) -> tuple[
         blocks = list((look.rect & place.imagery.rect).blocks(CHOICE_PX))
         block = draw.choice(blocks)
         began = time.perf_counter()
-        job.sources[look.source].read(look.scene, job.bands, place.grid, block)
+        read_look(job, place, look, block)
         seconds += time.perf_counter() - began
         pixels += CHOICE_PX**2
     return (seconds / pixels if pixels else 0.0), len(chosen)

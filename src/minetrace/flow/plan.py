@@ -282,9 +282,18 @@ def _box(bounds: tuple[float, float, float, float]) -> str:
 
 
 def common_bands(sources: Sequence[Source]) -> tuple[str, ...]:
-    """Bands that every source has, in the order of the first."""
+    """Bands that every source has, in the order of the first.
+
+    Sources of different kinds, of which no two share only some of their bands, are stacked: then
+    the bands of all.
+    """
     first, *others = (source.bands for source in sources)
-    return tuple(band for band in first if all(band in other for other in others))
+    shared = tuple(band for band in first if all(band in other for other in others))
+    kinds = {frozenset(source.bands) for source in sources}
+    apart = sum(len(kind) for kind in kinds) == len(frozenset().union(*kinds))
+    if shared or not apart:
+        return shared
+    return tuple(dict.fromkeys(band for source in sources for band in source.bands))
 
 
 def _delineator(
