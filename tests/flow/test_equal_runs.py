@@ -51,9 +51,7 @@ def study(world: World, **changes: Any) -> Study:
     return Study.of({**base, **changes})
 
 
-@pytest.mark.parametrize(
-    "kind", ["spectral", "clearest", "best", "patch", "delineated", "unet"]
-)
+@pytest.mark.parametrize("kind", ["spectral", "clearest", "best", "patch", "delineated", "unet"])
 def test_tile_sizes_and_workers_change_nothing(
     kind: str, world: World, models: Models, tmp_path: Path
 ) -> None:
