@@ -29,6 +29,7 @@ import shapely
 from minetrace.core.footprints import Footprints
 from minetrace.core.period import Period
 from minetrace.errors import DeliveryError, PeriodError, StudyError
+from minetrace.flow.alert_evidence import false_alarms
 from minetrace.flow.alerts import Watch, lengthened
 from minetrace.flow.delivery import Post, hand_on
 from minetrace.flow.study import Study
@@ -36,6 +37,7 @@ from minetrace.panel.alerts import alerts_of
 from minetrace.panel.build import build_panel
 from minetrace.publish.digest import Alert, Digest, page
 from minetrace.store.http import HttpOptions
+from minetrace.store.run_folder import RunFolder
 from minetrace.testing.world import World, world_study
 from terminal import minetrace
 
@@ -335,6 +337,41 @@ def test_a_page_shows_text_from_data_as_text() -> None:
     assert NASTY not in text
     assert "&lt;script&gt;" in text
     assert "default-src 'none'" in text
+
+
+def test_two_at_once_send_once(tmp_path: Path, keys: Callable[..., Post]) -> None:
+    with receiver(failures=1) as server:
+        post = keys(hooks=(server.url,))
+        lines: list[str] = []
+
+        def send() -> None:
+            lines.extend(hand_on(tmp_path / "o.sqlite", digest(), post, http=QUICK))
+
+        both = [threading.Thread(target=send) for _ in range(2)]
+        for one in both:
+            one.start()
+        for one in both:
+            one.join()
+        assert len(lines) == 1
+        assert len(server.calls) == 2
+
+
+def test_false_alarms_come_from_a_sample_or_else_from_validation(tmp_path: Path) -> None:
+    said = {"minetrace:window": 48, "minetrace:resolution_m": 10.0,
+            "minetrace:metrics": {"false_alarms_clear": 0.01}}  # fmt: skip
+    card, run = {"model": {"properties": said}}, RunFolder(tmp_path)
+    assert false_alarms(run, {}, 5, 100.0) is None
+    found = false_alarms(run, card, 5, 100.0)
+    assert found is not None
+    assert (found["from"], found["per_1000_km2"]) == ("validation", 43.4)
+    users = {"value": 0.8, "low": 0.7, "high": 0.9}
+    facts = {"run": {}, "periods": [{"period": "2020", "users": users}]}
+    (tmp_path / "estimates").mkdir()
+    (tmp_path / "estimates/a.json").write_text(json.dumps(facts))
+    found = false_alarms(run, card, 5, 100.0)
+    assert found is not None
+    assert [found[name] for name in ("per_1000_km2", "low", "high")] == [10.0, 5.0, 15.0]
+    assert "from the sample of 2020" in found["words"]
 
 
 def test_a_watch_over_the_world(world: World, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ sender can say.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -65,12 +67,16 @@ class Outbox:
     def open(cls, path: Path) -> Iterator[Outbox]:
         """Open it, made if it is not there; every change is on disk before the call returns.
 
+        Whoever comes second waits until the first is done, and then sees what was sent.
+
         Raises:
             RunError: the file is something else.
         """
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            lock = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o644)
         try:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # let go of by the system, however the process ends
             with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as db:
                 db.execute("PRAGMA synchronous = FULL")
                 db.execute(_TABLE)
@@ -79,6 +85,8 @@ class Outbox:
             raise RunError(
                 f"{path}: cannot be used as an outbox ({error}); move it away"
             ) from error
+        finally:
+            os.close(lock)
 
     def put(self, delivery: Delivery) -> None:
         """Write a delivery down, unless its key is known."""
