@@ -15,9 +15,10 @@ from minetrace.core.region import Region
 from minetrace.errors import StudyError
 from minetrace.flow import providers
 from minetrace.flow.providers import band_specs
-from minetrace.flow.study_providers import EarthEngineStudy, PlanetStudy, QuadStudy
+from minetrace.flow.study_providers import EarthEngineStudy, FetchedStudy, PlanetStudy, QuadStudy
 from minetrace.flow.study_sources import AnySource, SourceStudy, StacStudy
 from minetrace.sources.dates import DateOptions
+from minetrace.sources.fetched import FetchedOptions, FetchedSource
 from minetrace.sources.files import FileSource
 from minetrace.sources.masks import MaskOptions
 from minetrace.sources.options import FileOptions
@@ -56,6 +57,8 @@ def open_source(
         return providers.quads(study)
     if isinstance(study, EarthEngineStudy):
         return providers.computed(study, _around(region), periods, run)
+    if isinstance(study, FetchedStudy):
+        return FetchedSource(FetchedOptions(study.path, study.source))
     return FileSource(
         FileOptions(
             path=study.path, bands=band_specs(study.bands), scale=study.scale, offset=study.offset,
@@ -78,6 +81,8 @@ def name_of(study: AnySource) -> str:
         return f"basemap quads, {study.path.name}"
     if isinstance(study, EarthEngineStudy):
         return f"Earth Engine, {study.product}"
+    if isinstance(study, FetchedStudy):
+        return f"fetched imagery, {study.path.name}, source {study.source}"
     path = study.path[0] if len(study.path) == 1 else study.path[0].parent
     return path.name
 

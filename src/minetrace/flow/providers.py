@@ -8,7 +8,7 @@ from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.period import Period
 from minetrace.flow.study_parts import BandStudy
-from minetrace.flow.study_providers import EarthEngineStudy, PlanetStudy, QuadStudy
+from minetrace.flow.study_providers import EarthEngineStudy, FetchedStudy, PlanetStudy, QuadStudy
 from minetrace.sources.bands import BandSpec
 from minetrace.sources.earthengine import EarthEngineOptions, EarthEngineSource
 from minetrace.sources.earthengine_meter import Ceiling
@@ -64,7 +64,7 @@ def computed(
     return EarthEngineSource(options, quest)
 
 
-def credit(study: PlanetStudy | QuadStudy | EarthEngineStudy) -> str:
+def credit(study: PlanetStudy | QuadStudy | EarthEngineStudy | FetchedStudy) -> str:
     """What must be said beside a provider's pictures; empty if that is not known."""
     if isinstance(study, EarthEngineStudy):
         return product(study.product).credit

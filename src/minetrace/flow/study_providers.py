@@ -1,4 +1,4 @@
-"""What a study says of providers that want an account: Planet and Earth Engine."""
+"""What a study says of providers that want an account, and of what was fetched before."""
 
 from __future__ import annotations
 
@@ -73,5 +73,15 @@ class EarthEngineStudy(Closed):
     url: str = Field("https://earthengine.googleapis.com", description="of the service")
     requests: RequestStudy = RequestStudy()
     refresh: bool = Field(False, description="list the images again")
+    licence: str = Field("", description="said in the data card")
+    attribution: str = Field("", description="said in the data card and on the map")
+
+
+class FetchedStudy(Closed):
+    """Imagery that 'minetrace fetch' brought before."""
+
+    kind: Literal["fetched"] = Field(description="a store on a disk")
+    path: FilePath = Field(description="the folder of the store")
+    source: int = Field(0, ge=0, description="which of its sources, from 0")
     licence: str = Field("", description="said in the data card")
     attribution: str = Field("", description="said in the data card and on the map")

@@ -27,7 +27,7 @@ from minetrace.flow.study_parts import (
     RequestStudy,
     resolved,
 )
-from minetrace.flow.study_providers import EarthEngineStudy, PlanetStudy, QuadStudy
+from minetrace.flow.study_providers import EarthEngineStudy, FetchedStudy, PlanetStudy, QuadStudy
 from minetrace.store.http import holds_secret, redacted
 
 __all__ = [
@@ -144,13 +144,15 @@ def _kind(value: Any) -> str:
 SOURCES: dict[str, type[BaseModel]] = {
     "files": SourceStudy, "stac": StacStudy, "planet": PlanetStudy, "quads": QuadStudy,
     "earthengine": EarthEngineStudy,
+    "fetched": FetchedStudy,
 }  # fmt: skip
 AnySource = Annotated[
     Annotated[SourceStudy, Tag("files")]
     | Annotated[StacStudy, Tag("stac")]
     | Annotated[PlanetStudy, Tag("planet")]
     | Annotated[QuadStudy, Tag("quads")]
-    | Annotated[EarthEngineStudy, Tag("earthengine")],
+    | Annotated[EarthEngineStudy, Tag("earthengine")]
+    | Annotated[FetchedStudy, Tag("fetched")],
     Discriminator(_kind),
 ]
 

@@ -18,6 +18,7 @@ from minetrace.faces.cli import (
     embed,
     estimate,
     evaluate,
+    fetch,
     init,
     models,
     panel,
@@ -51,6 +52,7 @@ First steps:
   minetrace init study.yaml   write a study to edit: region, years, imagery
   minetrace sources           catalogs of imagery that are known by name
   minetrace plan study.yaml   what it would take: scenes, blind ground, time
+  minetrace fetch study.yaml  bring its pixels once, to work offline from then on
   minetrace run study.yaml    walk the whole way
   minetrace status runs/NAME  how far a run is, and what failed
   minetrace plot runs/NAME    figures for a paper
@@ -96,6 +98,7 @@ for command in (
     demo,
     init,
     plan,
+    fetch,
     run,
     status,
     plot,

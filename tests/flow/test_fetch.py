@@ -1,0 +1,156 @@
+"""Fetched once: a run from the store equals the run from the source; moved and checked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+import yaml
+from shapely import box
+
+from minetrace.core.grid import Grid, Rect
+from minetrace.core.region import Coverage, Region
+from minetrace.errors import MissingFileError, RunError, TilesFailedError
+from minetrace.flow.fetch import fetch, pieces_of
+from minetrace.flow.plan import Place
+from minetrace.flow.steps import run
+from minetrace.flow.study import Study
+from minetrace.sources.fetched import FetchedOptions, FetchedSource
+from minetrace.store.pixel_store import findings, pack, read_manifest, read_pieces
+from minetrace.testing.results import assert_equal
+from minetrace.testing.source_contract import SourceContract
+from minetrace.testing.stac_catalog import world_shots, write_catalog
+from minetrace.testing.stac_server import Fault, StacServer
+from minetrace.testing.world import World, world_study
+from terminal import minetrace
+
+
+@pytest.fixture(scope="module")
+def catalog(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    shots = [s for s in world_shots(world.scenes) if s.day.year == 2021]
+    return write_catalog(tmp_path_factory.mktemp("catalog"), shots, block_px=128)
+
+
+def asked(world: World, url: str) -> dict[str, Any]:
+    source = {
+        "kind": "stac", "url": url, "collection": "sentinel-2-c1-l2a",
+        "requests": {"backoff_s": 0.01, "longest_wait_s": 0.05, "attempts": 2, "read_s": 2},
+    }  # fmt: skip
+    return {**world_study(world, name="served"), "periods": [2021], "sources": [source],
+            "grid": {"tile": 128}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(world: World, catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fetched in two goes: the first time a band of one scene cannot be had."""
+    folder = tmp_path_factory.mktemp("stores") / "gold"
+    with StacServer(catalog) as served:
+        study = Study.of(asked(world, served.url))
+        served.faults = [Fault("status", "/data/.*red", times=4)]
+        with pytest.raises(TilesFailedError, match=r"of \d+ pieces could not be fetched"):
+            fetch(study, folder)
+        there = len(read_pieces(folder))
+        assert there
+        done = fetch(study, folder)
+        assert 0 < done.new == done.pieces - there
+        served.forget()
+        again = fetch(study, folder)
+        assert (again.new, served.seen.of("/data/")) == (0, [])
+        run(study, folder.parent / "direct")
+    return folder
+
+
+def test_a_run_from_the_store_equals_the_run_from_the_source(store: Path) -> None:
+    run(Study.read(store / "study.yaml"), store.parent / "offline")
+    assert_equal(store.parent / "direct", store.parent / "offline")
+    text = (store / "study.yaml").read_text()
+    assert [one["kind"] for one in yaml.safe_load(text)["sources"]] == ["fetched"]
+    assert "127.0.0.1" not in text
+
+
+class TestContract(SourceContract):
+    """Everything that any source promises, from the store."""
+
+    @pytest.fixture(autouse=True)
+    def _store(self, store: Path) -> None:
+        self.store = store
+
+    def make_source(self) -> FetchedSource:
+        return FetchedSource(FetchedOptions(self.store))
+
+    def make_grid(self) -> Grid:
+        piece = read_pieces(self.store)[0]
+        return Grid(piece.crs, piece.resolution_m)
+
+
+def test_it_is_moved_packed_and_checked(store: Path, tmp_path: Path) -> None:
+    size = pack(store, tmp_path / "gold.zip")
+    assert size > read_manifest(store)[1][0].bytes
+    with zipfile.ZipFile(tmp_path / "gold.zip") as packed:
+        packed.extractall(tmp_path / "elsewhere")
+    moved = tmp_path / "elsewhere" / "gold"
+    one, other = (FetchedSource(FetchedOptions(folder)) for folder in (store, moved))
+    assert [one.signature(s) for s in one.scenes()] == [other.signature(s) for s in other.scenes()]
+    done = minetrace("fetch", "--check", moved, "--json")
+    assert (done.returncode, json.loads(done.stdout)["wrong"]) == (0, [])
+
+    files = sorted(moved.rglob("*.tif"))
+    files[0].write_bytes(files[0].read_bytes()[:-1])
+    files[1].unlink()
+    (moved / "stray.txt").write_text("?")
+    found = {(f.path, f.words) for f in findings(moved)}
+    assert found == {
+        (files[0].relative_to(moved).as_posix(), "is not what was fetched"),
+        (files[1].relative_to(moved).as_posix(), "is missing"),
+        ("stray.txt", "belongs to no piece"),
+    }
+    assert minetrace("fetch", "--check", moved).returncode == 1
+    with pytest.raises(MissingFileError, match="minetrace fetch --check"):
+        FetchedSource(FetchedOptions(moved))
+
+
+def test_what_is_no_store(tmp_path: Path, store: Path) -> None:
+    done = minetrace("fetch", "--check", tmp_path)
+    assert (done.returncode, "no whole store" in done.stderr) == (2, True)
+    assert minetrace("fetch").returncode == 2
+    shutil.copy(store / "store.json", tmp_path / "store.json")
+    told = json.loads((tmp_path / "store.json").read_text())
+    told["pieces"][0]["path"] = "../../etc/passwd"
+    (tmp_path / "store.json").write_text(json.dumps(told))
+    with pytest.raises(RunError, match="leads out of the store"):
+        read_manifest(tmp_path)
+
+
+def test_the_files_say_what_they_are(store: Path) -> None:
+    with rasterio.open(next(store.rglob("*.tif"))) as file:
+        assert file.tags()["ACQUISITION_DATE"].startswith("2021")
+        assert np.allclose(file.scales, 1e-4)
+        assert all(file.descriptions)
+
+
+def place_of(*parts: Any) -> Place:
+    region = Region.of(box(0, 0, 1, 1).intersection(parts[0]) if len(parts) == 1 else
+                       parts[0].union(parts[1]), origin="test")  # fmt: skip
+    zone = region.zones("EPSG:32631")[0]
+    grid = Grid("EPSG:32631", 10.0)
+    coverage = Coverage.of(zone, grid)
+    return Place(zone, grid, coverage, coverage, (), (), {})
+
+
+def test_neighbours_are_fetched_as_one_and_others_apart() -> None:
+    near, far = box(0.5, 0.5, 0.501, 0.501), box(0.51, 0.5, 0.511, 0.501)
+    both = place_of(near, far)
+    assert len(pieces_of(both, 5000, 4096, 0)) == 1
+    apart = pieces_of(both, 10, 4096, 0)
+    assert len(apart) == 2
+    assert (apart[0] & apart[1]).empty
+    whole = place_of(box(0.1, 0.1, 0.4, 0.4))
+    pieces = pieces_of(whole, 2000, 1024, 0)
+    assert all(isinstance(one, Rect) and max(one.shape) <= 1024 for one in pieces)
+    assert sum(one.height * one.width for one in pieces) >= int(whole.imagery.geometry.area / 100)
