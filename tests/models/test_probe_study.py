@@ -7,12 +7,16 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import rasterio
+from rasterio.transform import from_origin
 
 pytest.importorskip("torch", reason="torch is absent: install minetrace[train]")
 
 import torch
 
+import minetrace as mt
 from minetrace.flow.train import train
 from minetrace.flow.train_study import TrainStudy
 from minetrace.predict.model_check import check_model
@@ -49,12 +53,24 @@ def test_a_probe_of_a_study(vision: Any, tmp_path: Path) -> None:
         torch.testing.assert_close(kept[f"backbone.net.{key}"], value)
 
 
-def test_a_probe_of_embeddings(tmp_path: Path) -> None:
+def test_a_probe_of_embeddings_that_a_user_has(tmp_path: Path) -> None:
     chips = write_square_chips(tmp_path / "chips.npz")
     study = asked(chips, {"design": "probe"}, window=32, steps=30, every=30, rate=0.1)
-    done = train(study, tmp_path / "out")
+    data = study.data.model_copy(update={"bands": ("A00", "A01", "A02")})
+    done = train(study.model_copy(update={"data": data}), tmp_path / "out")
+    assert done.card.bands == ("e000", "e001", "e002")
     assert (done.card.output, done.card.extent) == ("pixels", "mined")
     assert done.card.metrics["test"]["iou"] > 0.5
+    values = np.full((3, 64, 64), 0.1, np.float32)
+    values[:, 20:40, 20:40] += 0.2
+    with rasterio.open(
+        tmp_path / "embeddings.tif", "w", driver="GTiff", width=64, height=64, count=3,
+        dtype="float32", crs="EPSG:32719", transform=from_origin(500000, 8600000, 10, 10),
+    ) as file:  # fmt: skip
+        file.write(values)
+        file.descriptions = ("A00", "A01", "A02")
+    scores = mt.load_model(done.model).score(tmp_path / "embeddings.tif").to_numpy()
+    assert np.nanmean(scores[22:38, 22:38]) > np.nanmean(scores[:16]) + 0.3
 
 
 @pytest.mark.parametrize("tuned", [0, 1])

@@ -19,7 +19,7 @@ from minetrace.core.grid import Grid, Rect
 from minetrace.core.model import ModelCard
 from minetrace.core.raster import Raster
 from minetrace.core.scores import NOT_LOOKED, Scores
-from minetrace.errors import MissingFileError, ModelError
+from minetrace.errors import MissingExtraError, MissingFileError, ModelError
 from minetrace.flow.data_sets import open_set
 from minetrace.flow.sites import sites
 from minetrace.flow.study import Study
@@ -171,6 +171,14 @@ def test_what_is_no_sam2_is_refused(folder: Path, tmp_path: Path) -> None:
     frame = broken.frame(site)
     with pytest.raises(ModelError, match="cannot be loaded as a SAM 2"):
         broken(read(frame), frame, site)
+
+
+def test_a_missing_extra_is_said_before_the_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("minetrace.models.libraries.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'minetrace\[foundation\]'"):
+        Sam2.open(folder)
 
 
 def test_a_study_asks_for_it(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minetrace.core.bands import is_embedding
 from minetrace.core.data_set import IGNORE, Chip
 from minetrace.errors import DataSetError, RadiometryError
 
@@ -57,7 +58,7 @@ def refuse_guesses(values: NDArray[np.float32], bands: Sequence[str], origin: st
     """
     for band, layer in zip(bands, values, strict=True):
         seen = layer[np.isfinite(layer) & (layer != 0)]
-        if band in NOT_OPTICAL or not seen.size:
+        if band in NOT_OPTICAL or is_embedding(band) or not seen.size:
             continue
         middle = float(np.median(seen))
         if middle > MOST_REFLECTANCE:

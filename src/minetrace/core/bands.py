@@ -8,6 +8,7 @@ terrain is ``elevation`` and ``slope``.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 COMMON_NAMES = (
@@ -42,6 +43,11 @@ RADAR = ("vv", "vh")  # backscatter, in decibels
 MASK_NAMES = {"scl": "scl", "qa_pixel": "qa_pixel", "qa": "qa_pixel"}
 
 
+def is_embedding(name: str) -> bool:
+    """Whether a band is a dimension of embeddings, ``e000`` and on, as 'minetrace embed' writes."""
+    return re.fullmatch(r"e\d{3,4}", name) is not None
+
+
 def common_name(name: str) -> str | None:
     """The common name that a band description stands for, or None.
 
@@ -49,8 +55,10 @@ def common_name(name: str) -> str | None:
     ``B10``); what both could mean is read as Sentinel-2. The case does not matter.
     """
     word = name.strip()
-    if word.lower() in COMMON_NAMES:
+    if word.lower() in COMMON_NAMES or is_embedding(word.lower()):
         return word.lower()
+    if re.fullmatch(r"A\d\d", word):  # Satellite Embedding V1 of Earth Engine, A00 to A63
+        return f"e0{word[1:]}"
     if word.lower() in MASK_NAMES:
         return MASK_NAMES[word.lower()]
     return SENTINEL2.get(word.upper()) or LANDSAT_OLI.get(word.upper())

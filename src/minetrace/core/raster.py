@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from minetrace.core.bands import RADAR, nearest
+from minetrace.core.bands import RADAR, is_embedding, nearest
 from minetrace.errors import BandError
 
 REFLECTANCE_SCALE = 1e-4  # int16 reflectance x 1e4
 PER_KELVIN = 10.0  # of thermal bands
+PER_EMBEDDING = 2000  # of a dimension of embeddings: 16 either way
 PER_DECIBEL = 100.0  # of radar
 PER_DEGREE = 100.0  # of slope
 NODATA = -32768
@@ -27,6 +28,8 @@ def stored_scale(band: str) -> float:
         return 1 / PER_DECIBEL
     if band == "slope":
         return 1 / PER_DEGREE
+    if is_embedding(band):
+        return 1 / PER_EMBEDDING
     return 1.0 if band == "elevation" else REFLECTANCE_SCALE
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from minetrace.core.data_set import IGNORE, Chip, DataSet
 from minetrace.core.grid import Rect
 from minetrace.core.model import Scaling
-from minetrace.core.raster import NODATA, REFLECTANCE_SCALE
+from minetrace.core.raster import NODATA, stored_scale
 from minetrace.errors import ModelError, RunError
 from minetrace.models.keras.published import SCALINGS, scaling_called
 from minetrace.models.machine import need_torch
@@ -205,8 +205,8 @@ class _Composite:
     def read(self, rect: Rect) -> NDArray[np.float32]:
         """(bands, height, width) reflectance, NaN where nothing was seen."""
         raster = self.image(rect).select(self.bands)
-        scale = [0.1 if band.startswith("lwir") else REFLECTANCE_SCALE for band in self.bands]
-        values = raster.pixels * np.array(scale, np.float32)[:, None, None]
+        scale = np.array([stored_scale(band) for band in self.bands], np.float32)
+        values = raster.pixels * scale[:, None, None]
         return np.where(raster.pixels == NODATA, np.float32(np.nan), values).astype(np.float32)
 
 

@@ -12,7 +12,7 @@ from odc.geo.geobox import GeoBox
 from odc.geo.xr import ODCExtensionDs, xr_coords
 from pyproj import CRS
 
-from minetrace.core.bands import COMMON_NAMES
+from minetrace.core.bands import common_name
 from minetrace.core.grid import Grid, Rect, utm_crs
 from minetrace.core.model import Scorer
 from minetrace.core.raster import NODATA, Raster, stored_scale
@@ -63,7 +63,7 @@ class XarrayImage:
 
     def __init__(self, image: xr.Dataset | xr.DataArray) -> None:
         self._image = _as_dataset(image)
-        self.bands = tuple(b for b in map(str, self._image.data_vars) if b in COMMON_NAMES)
+        self.bands = tuple(b for b in map(str, self._image.data_vars) if common_name(b) == b)
         if not self.bands:
             raise BandError(
                 f"no band with a common name among {', '.join(map(str, self._image.data_vars))}; "

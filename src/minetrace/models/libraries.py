@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 from minetrace.errors import MissingExtraError
@@ -23,6 +24,19 @@ def library(module: str, package: str, extra: str) -> ModuleType:
     """
     with library_errors(package, extra):
         return import_module(module)
+
+
+def need(extra: str, *modules: str) -> None:
+    """See, without loading them, that libraries are installed.
+
+    Raises:
+        MissingExtraError: one is not.
+    """
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise MissingExtraError(
+            f"this needs {', '.join(missing)}: pip install 'minetrace[{extra}]'"
+        )  # fmt: skip
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from minetrace.core.grid import Rect
 from minetrace.core.model import ModelCard, Scaling
 from minetrace.core.raster import REFLECTANCE_SCALE, Raster
 from minetrace.errors import MissingFileError, ModelError
-from minetrace.models.libraries import library, library_errors
+from minetrace.models.libraries import library, library_errors, need
 from minetrace.models.naming import slug
 from minetrace.store.files import sha256
 
@@ -76,7 +76,9 @@ class Sam2:
         Raises:
             MissingFileError: the folder or one of its files is not there.
             ModelError: it holds something else.
+            MissingExtraError: torch or transformers is not installed.
         """
+        need("foundation", "torch", "transformers")
         for name in (CONFIG, WEIGHTS):
             if not (path / name).is_file():
                 raise MissingFileError(
@@ -109,13 +111,18 @@ class Sam2:
         """Mined ground on a picture of the frame: (height, width).
 
         Raises:
-            MissingExtraError: torch or transformers is not installed.
+            MissingExtraError: transformers cannot be loaded.
             ModelError: the folder holds no such network.
         """
         import torch
 
-        with torch.no_grad():
-            said = self.logits(self._network(), picture, frame, site)
+        net, threads = self._network(), torch.get_num_threads()
+        torch.set_num_threads(1)  # equal sites answer alike on any machine's number of cores
+        try:
+            with torch.no_grad():
+                said = self.logits(net, picture, frame, site)
+        finally:
+            torch.set_num_threads(threads)
         return np.asarray((said > 0).numpy())
 
     def logits(self, net: Any, picture: Raster, frame: Rect, site: Site) -> Tensor:
@@ -177,16 +184,14 @@ _WORDS = {"box": "the box around it", "point": "its surest point",
 
 
 def load(path: Path) -> Any:
-    """The network of a folder, ready to judge, on one thread so that equal sites answer alike.
+    """The network of a folder, ready to judge.
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
         ModelError: the folder holds no such network.
     """
-    torch = library("torch", "torch", "foundation")
     transformers = library("transformers", "transformers", "foundation")
     tensors = library("safetensors", "safetensors", "foundation")
-    torch.set_num_threads(1)
     transformers.logging.disable_progress_bar()
     try:
         with library_errors("transformers", "foundation"):

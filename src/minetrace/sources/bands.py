@@ -7,10 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetrace.core.bands import COMMON_NAMES, MASK_NAMES, SENTINEL2, common_name, nearest
+from minetrace.core.bands import (
+    COMMON_NAMES,
+    MASK_NAMES,
+    SENTINEL2,
+    common_name,
+    is_embedding,
+    nearest,
+)
 from minetrace.errors import BandError
 
 READABLE = COMMON_NAMES  # what int16 can hold, see ``stored_scale``
+
+
+def readable(name: str) -> bool:
+    """Whether a name is that of a band that imagery may have."""
+    return name in READABLE or is_embedding(name)
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ def find_band(path: Path, descriptions: Sequence[str | None], name: str) -> int 
 
 
 def _position(path: Path, descriptions: Sequence[str | None], name: str, spec: BandSpec) -> int:
-    if name not in READABLE:
+    if not readable(name):
         hint = nearest(name, READABLE)
         raise BandError(
             f"sources.bands: {name!r} is not a common name such as red, nir or swir16"
@@ -98,7 +110,7 @@ def _described(path: Path, descriptions: Sequence[str | None]) -> dict[str, int]
     found: dict[str, int] = {}
     for position, description in enumerate(descriptions, start=1):
         name = _common(path, descriptions, description)
-        if name not in READABLE:
+        if name is None or not readable(name):
             continue
         if name in found:
             raise BandError(
