@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from minetrace.faces.library.runs import open_run, run
     from minetrace.faces.library.samples import estimate
     from minetrace.faces.library.tallies import tally
+    from minetrace.faces.library.trainings import train
     from minetrace.flow.open_run import Run
     from minetrace.flow.study import Study
 
@@ -47,6 +48,7 @@ __all__ = [
     "open_run",
     "run",
     "tally",
+    "train",
 ]
 
 _HOMES = {
@@ -64,6 +66,7 @@ _HOMES = {
     "open_run": "faces.library.runs",
     "run": "faces.library.runs",
     "tally": "faces.library.tallies",
+    "train": "faces.library.trainings",
 }
 
 

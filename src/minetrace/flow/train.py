@@ -5,6 +5,7 @@ The audit comes first: a split that leaks is not trained on unless the study say
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from minetrace.core.model import ModelCard
 from minetrace.core.provenance import fingerprint
 from minetrace.errors import DataSetError
 from minetrace.flow.data_sets import AuditedSet, audited, write_audit
+from minetrace.flow.start import Start, read_start
 from minetrace.flow.train_study import TrainStudy
 from minetrace.models.machine import device_of, need_torch
 from minetrace.models.survey import Survey, survey
@@ -152,11 +154,15 @@ def _learn(study: TrainStudy, data: DataSet, out: Path, watch: TrainWatch, devic
     from minetrace.models.finishing import finish
 
     network, how = study.network.network(), study.fit.training()
-    seen = replace(survey(data.split("train"), study.bands or data.bands), full=network.full_scale)
+    start = read_start(study.start.path) if study.start else None
+    bands = start.bands(study.bands) if start else study.bands or data.bands
+    seen = replace(survey(data.split("train"), bands), full=network.full_scale)
+    if start and study.start and not study.start.renormalise:
+        seen = start.kept(seen)
     whole = network.output == "patch"
     parts = {name: Pool(data.split(name), seen, whole) for name in ("train", "val", "test")}
     trained = [
-        _member(study, data, parts, out, watch, device, number)
+        _member(study, data, parts, out, watch, device, number, start)
         for number in range(study.network.members)
     ]
     nets = tuple(net for net, _ in trained)
@@ -167,10 +173,11 @@ def _learn(study: TrainStudy, data: DataSet, out: Path, watch: TrainWatch, devic
 
 def _member(
     study: TrainStudy, data: DataSet, parts: dict[str, Pool], out: Path, watch: TrainWatch,
-    device: str, number: int,
+    device: str, number: int, start: Start | None,
 ) -> tuple[nn.Module, tuple[Look, ...]]:  # fmt: skip
     """One network; of several, each sees chips drawn anew from the training part."""
     from minetrace.models.architectures import build
+    from minetrace.models.checkpoint import begun
     from minetrace.models.crops import Drawer
     from minetrace.models.loop import Task, fit_network
     from minetrace.models.losses import Loss
@@ -185,11 +192,14 @@ def _member(
     loss, distortion = Loss(**dict(study.loss)), study.augment.distortion()
     network, logits = replace(study.network.network(), band_names=seen.bands), _logits(data)
     recipe = fingerprint([data.version, seen.bands, asdict(network), logits, asdict(how),
-                          dict(study.loss), asdict(distortion), picked])  # fmt: skip
+                          dict(study.loss), asdict(distortion), picked,
+                          *([start.fingerprint, list(seen.mean)] if start else [])])  # fmt: skip
     draw = Drawer(parts["train"], how.window, how.batch, how.balance, how.seed, picked,
                   how.source_power)  # fmt: skip
     task = Task(how, loss, distortion, draw, parts["val"] if len(parts["val"]) else None, recipe)
-    make = partial(build, network, len(seen.bands), logits, how.window)
+    make: Callable[[], nn.Module] = partial(build, network, len(seen.bands), logits, how.window)
+    if start:
+        make = partial(begun, make, start.state(number))
     watch.begin(f"member {number + 1}" if several else study.name, how.steps)
     folder = out / f"member{number}" if several else out
     try:
@@ -225,6 +235,7 @@ def _made(study: TrainStudy, chips: AuditedSet, learnt: Learnt) -> dict[str, Any
         "training": {
             "chips": len(learnt.parts["train"]), "version": chips.data.version,
             "audit": chips.audit.verdict, "network": study.network.said(),
+            **({"start": study.start.path.name} if study.start else {}),
             "steps": learnt.looks[0][-1].step if learnt.looks[0] else 0,
             "seconds": round(sum(looks[-1].seconds for looks in learnt.looks if looks)),
         },

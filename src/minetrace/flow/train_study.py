@@ -150,6 +150,13 @@ class FinishStudy(Closed):
     )
 
 
+class StartStudy(Closed):
+    """Another training, whose weights this one begins with."""
+
+    path: FilePath = Field(description="its folder")
+    renormalise: bool = Field(False, description="take the band statistics of the new chips")
+
+
 class TrainStudy(Closed):
     """A training."""
 
@@ -159,6 +166,7 @@ class TrainStudy(Closed):
     data: SetStudy = Field(description="the chips, and their parts: train, val and test")
     bands: tuple[str, ...] = Field((), description="that the network takes; default: all")
     network: NetworkStudy = NetworkStudy()
+    start: StartStudy | None = Field(None, description="default: random weights")
     loss: LossStudy = LossStudy()
     augment: AugmentStudy = AugmentStudy()
     fit: FitStudy = FitStudy()

@@ -6,12 +6,13 @@ Needs torch.
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from minetrace.errors import ModelError
 from minetrace.models.training import Look
@@ -50,6 +51,23 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
     """Write a state; the one before is replaced when this one is whole."""
     held = {**vars(state), "looks": [asdict(look) for look in state.looks]}
     write_whole(path, lambda part: torch.save(held, part))
+
+
+def begun(build: Callable[[], nn.Module], path: Path) -> nn.Module:
+    """A network with the weights that another training kept.
+
+    Raises:
+        ModelError: the weights are of another network.
+    """
+    net = build()
+    try:
+        net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["best"])
+    except (RuntimeError, KeyError, pickle.UnpicklingError) as error:
+        raise ModelError(
+            f"{path}: its weights do not fit this network ({' '.join(str(error).split())[:200]}); "
+            "ask for the same network, bands and classes as the training to begin from"
+        ) from error
+    return net
 
 
 def read_checkpoint(path: Path, recipe: str) -> Checkpoint | None:
