@@ -23,7 +23,7 @@ from starlette.responses import Response
 
 from minetrace.faces.api.cql2 import kind_of, matching
 from minetrace.faces.api.refusals import BadQueryError, UnknownNameError
-from minetrace.faces.api.replies import GEOJSON, JSON, Reply, dumps
+from minetrace.faces.api.replies import GEOJSON, JSON, SCHEMA, AsGeoJson, AsSchema, Reply, dumps
 from minetrace.faces.api.state import State, home, refuse_unknown_words, state_of
 from minetrace.faces.api.where import during, intersecting, parse_bbox, parse_datetime
 from minetrace.flow.published import Published
@@ -160,7 +160,11 @@ async def collection(request: Request, collection: Collection) -> Response:
     )  # fmt: skip
 
 
-@router.get("/collections/{collection}/queryables", summary="Properties to filter by")
+@router.get(
+    "/collections/{collection}/queryables",
+    summary="Properties to filter by",
+    response_class=AsSchema,
+)
 async def queryables(request: Request, collection: Collection) -> Response:
     """A JSON schema of the properties that ``filter`` knows."""
     refuse_unknown_words(request, {"f"})
@@ -170,12 +174,13 @@ async def queryables(request: Request, collection: Collection) -> Response:
         "$id": f"{home(request)}/api/collections/{layer.id}/queryables",
         "type": "object", "title": layer.id,
         "properties": {name: _SCHEMA[kind] for name, kind in layer.queryables.items()},
-    }, "application/schema+json").to(request)  # fmt: skip
+    }, SCHEMA).to(request)  # fmt: skip
 
 
 @router.get(
     "/collections/{collection}/items",
     summary="Features of a collection",
+    response_class=AsGeoJson,
     responses={200: {"content": {GEOJSON: {"example": {
         "type": "FeatureCollection", "numberMatched": 1, "numberReturned": 1, "links": [],
         "features": [{"type": "Feature", "id": "s1.2021", "geometry": None,
@@ -217,7 +222,9 @@ async def items(
     return await state.kept(request, key, make, state.readers)
 
 
-@router.get("/collections/{collection}/items/{item:path}", summary="One feature")
+@router.get(
+    "/collections/{collection}/items/{item:path}", summary="One feature", response_class=AsGeoJson
+)
 async def item(
     request: Request,
     collection: Collection,

@@ -26,9 +26,43 @@ KEPT_BYTES = 96 << 20
 WORTH_PACKING = 512
 GEOJSON = "application/geo+json"
 JSON = "application/json"
+SCHEMA = "application/schema+json"
+MVT = "application/vnd.mapbox-vector-tile"
+PMTILES = "application/vnd.pmtiles"
+PNG = "image/png"
 FRESH = "public, max-age=300"
 
 T = TypeVar("T")
+
+
+class AsGeoJson(Response):
+    """What the description of a route says that it answers."""
+
+    media_type = GEOJSON
+
+
+class AsSchema(Response):
+    """Likewise."""
+
+    media_type = SCHEMA
+
+
+class AsVectorTile(Response):
+    """Likewise."""
+
+    media_type = MVT
+
+
+class AsArchive(Response):
+    """Likewise."""
+
+    media_type = PMTILES
+
+
+class AsPng(Response):
+    """Likewise."""
+
+    media_type = PNG
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,9 @@ def schema(app: FastAPI) -> dict[str, Any]:
         for path in app.openapi_schema["paths"].values():
             for operation in path.values():
                 operation["responses"]["422"] = {"description": _REFUSED[422]}
+                for media, content in operation["responses"]["200"].get("content", {}).items():
+                    if media.endswith("json"):
+                        content["schema"] = {"type": "object"}
     return app.openapi_schema
 
 

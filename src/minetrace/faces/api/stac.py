@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 from starlette.responses import Response
 
 from minetrace.faces.api.refusals import BadQueryError, UnknownNameError
-from minetrace.faces.api.replies import GEOJSON, JSON, Reply
+from minetrace.faces.api.replies import GEOJSON, JSON, AsGeoJson, Reply
 from minetrace.faces.api.state import State, home, refuse_unknown_words
 from minetrace.faces.api.where import Span, bbox_of, during, parse_bbox, parse_datetime
 from minetrace.flow.published import Published
@@ -163,7 +163,9 @@ async def collection(request: Request, collection: Collection) -> Response:
     return Reply.of_json(_described(_shelf(request, collection), home(request))).to(request)
 
 
-@router.get("/collections/{collection}/items", summary="Items of a collection")
+@router.get(
+    "/collections/{collection}/items", summary="Items of a collection", response_class=AsGeoJson
+)
 async def items(
     request: Request, collection: Collection,
     bbox: Annotated[str | None, Query(max_length=200)] = None,
@@ -179,7 +181,9 @@ async def items(
     return _get(request, here, {shelf.id: shelf}, ground, span, None, limit, offset)
 
 
-@router.get("/collections/{collection}/items/{item:path}", summary="One item")
+@router.get(
+    "/collections/{collection}/items/{item:path}", summary="One item", response_class=AsGeoJson
+)
 async def item(
     request: Request, collection: Collection, item: Annotated[str, Path(examples=["scores-2021-x"])]
 ) -> Response:
@@ -191,7 +195,7 @@ async def item(
     return Reply.of_json(_told(shelf, shelf.ids[item], home(request)), GEOJSON).to(request)
 
 
-@router.get("/search", summary="Search items")
+@router.get("/search", summary="Search items", response_class=AsGeoJson)
 async def search(
     request: Request,
     collections: Annotated[str | None, Query(description="By commas.", max_length=2000)] = None,
@@ -214,7 +218,7 @@ async def search(
     return _get(request, at, wanted, ground, span, names, limit, offset)
 
 
-@router.post("/search", summary="Search items")
+@router.post("/search", summary="Search items", response_class=AsGeoJson)
 async def search_by_body(request: Request, query: Search) -> Response:
     """The same, asked in a body."""
     refuse_unknown_words(request, set())

@@ -8,20 +8,27 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import FileResponse, Response
 
 from minetrace.faces.api.refusals import UnknownNameError
-from minetrace.faces.api.replies import FRESH, Reply
+from minetrace.faces.api.replies import (
+    FRESH,
+    MVT,
+    PMTILES,
+    PNG,
+    AsArchive,
+    AsPng,
+    AsVectorTile,
+    Reply,
+)
 from minetrace.faces.api.state import State, home, refuse_unknown_words, state_of
 from minetrace.flow.run_tiles import RunTiles
 from minetrace.publish.pmtiles import Place
 
 router = APIRouter(prefix="/tiles", tags=["Tiles"])
 
-MVT = "application/vnd.mapbox-vector-tile"
 DEEPEST = 22
 Run = Annotated[str, Path(description="Id of a run or panel.", examples=["demo"])]
 Zoom = Annotated[int, Path(ge=0, le=DEEPEST, examples=[11])]
 Number = Annotated[int, Path(ge=0, lt=1 << DEEPEST, examples=[623])]
 _PNG: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {}}},
     204: {"description": "Nothing is seen there."},
 }
 
@@ -41,8 +48,8 @@ async def vector_metadata(request: Request, run: Run) -> Response:
 
 @router.get(
     "/{run}/panel.pmtiles", summary="All vector tiles in one file, by ranges",
-    response_class=FileResponse,
-    responses={200: {"content": {"application/vnd.pmtiles": {}}}, 206: {"description": "A range"},
+    response_class=AsArchive,
+    responses={206: {"description": "A range"},
                416: {"description": "No such range"}},
 )  # fmt: skip
 async def archive(request: Request, run: Run) -> Response:
@@ -50,14 +57,12 @@ async def archive(request: Request, run: Run) -> Response:
     refuse_unknown_words(request, set())
     state = state_of(request)
     path = state.vectors[state.run(run).id].path
-    return FileResponse(
-        path, media_type="application/vnd.pmtiles", headers={"cache-control": FRESH}
-    )
+    return FileResponse(path, media_type=PMTILES, headers={"cache-control": FRESH})
 
 
 @router.get(
     "/{run}/panel/{z}/{x}/{y}.mvt", summary="A vector tile",
-    responses={200: {"content": {MVT: {}}}, 204: {"description": "Nothing is there."}},
+    response_class=AsVectorTile, responses={204: {"description": "Nothing is there."}},
 )  # fmt: skip
 async def vector(request: Request, run: Run, z: Zoom, x: Number, y: Number) -> Response:
     """Outlines of each period in a layer of its own, and dots for what is too small to see."""
@@ -94,7 +99,8 @@ async def raster_metadata(
 
 
 @router.get(
-    "/{run}/{kind}/{period}/{z}/{x}/{y}.png", summary="A picture", responses=_PNG
+    "/{run}/{kind}/{period}/{z}/{x}/{y}.png", summary="A picture", response_class=AsPng,
+    responses=_PNG,
 )  # fmt: skip
 async def raster(
     request: Request, run: Run, kind: Literal["composites", "scores"],
@@ -111,7 +117,7 @@ async def raster(
 
     def make() -> Reply:
         drawn = rasters.tile(kind, period, place)
-        return Reply.nothing() if drawn is None else Reply.of(drawn, "image/png")
+        return Reply.nothing() if drawn is None else Reply.of(drawn, PNG)
 
     return await state.kept(request, ("png", run, kind, period, z, x, y), make, state.painters)
 
