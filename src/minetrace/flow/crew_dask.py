@@ -29,6 +29,7 @@ from minetrace.flow.watch import watched
 
 ANSWER_S = 10.0  # for a scheduler to answer at first
 RETURN_S = 180.0  # for a scheduler that was there to come back, and for a first worker
+JOINS = 10  # tries to tell the workers of a scheduler what they share
 GLANCE_S = 2.0  # between looks at which workers there are
 _shared: dict[str, Any] = {}  # by run, in a worker
 _turn = threading.Lock()  # one task at a time in a worker, however many threads it has
@@ -50,7 +51,13 @@ class _Sharing:
         _shared.pop(self.token, None)
 
 
+class _NotSharedError(Exception):
+    """A worker was never told what is shared: its scheduler is not the one that we told."""
+
+
 def _work(token: str, task: Task[Any], limit_s: float | None) -> Any:
+    if token not in _shared:
+        raise _NotSharedError
     with _turn, watched(limit_s):
         return task(_shared[token])
 
@@ -136,8 +143,8 @@ class _Cluster:
             return self._death()
         except MemoryError:
             return Died(OUT_OF_MEMORY)
-        except (CancelledError, OSError) as error:
-            if failed:  # the task itself raised it
+        except (CancelledError, OSError, _NotSharedError) as error:
+            if failed and not isinstance(error, _NotSharedError):  # the task itself raised it
                 raise
             if isinstance(error, TimeoutError):
                 return Died("its worker went away with what it made", blamed=False)
@@ -184,9 +191,16 @@ class _Cluster:
             self._glance()
 
     def _joined(self) -> Any:
-        client = self._connect()
-        client.register_plugin(_plugin(self._token, self._shared), name=self._token)
-        return client
+        for _ in range(JOINS):
+            client = self._connect()
+            try:
+                client.register_plugin(_plugin(self._token, self._shared), name=self._token)
+                return client
+            except OSError:  # it, or a worker that it told, went away just now
+                with suppress(Exception):
+                    client.close(timeout=1)
+                time.sleep(1)
+        raise StudyError(f"{self._connect}: the scheduler comes and goes; look at its log")
 
     def _join_again(self) -> None:
         """Find the scheduler again; what was under way is begun anew, which does no harm."""
@@ -215,15 +229,17 @@ class _Cluster:
         """
         from minetrace.flow.report import versions
 
-        try:
-            told = self._client.run(_about, str(folder) if folder else None)
-        except Exception as error:
-            raise FailedError(
-                f"{self._connect}: its workers cannot load minetrace ({type(error).__name__}: "
-                f"{error}); install the same version where they run"
-            ) from error
-        ours = versions()
-        for address, (theirs, sees) in told.items():
+        place, ours = str(folder) if folder else None, versions()
+        told: dict[str, Any] = self._client.run(_about, place, on_error="return")
+        for address, said in told.items():
+            if isinstance(said, OSError):  # it went away
+                continue
+            if isinstance(said, Exception):
+                raise FailedError(
+                    f"worker {address} cannot load minetrace ({type(said).__name__}: {said}); "
+                    "install the same version where it runs"
+                )
+            theirs, sees = said
             for library in ("minetrace", "numpy", "rasterio", "onnxruntime"):
                 if theirs[library] != ours[library]:
                     raise FailedError(
