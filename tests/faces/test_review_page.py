@@ -193,8 +193,13 @@ def test_the_second_is_blind_and_a_third_settles(browser: Any, sample: Served) -
     words = {"ana": "m", mallory: "n"}
     for who, key in words.items():
         person = Person(browser, sample.url, who)
-        for _ in range(12):
+        for number in range(12):
             person.press(key)
+            if who == mallory and number == 0:
+                assert sample.standing.disputed(sample.said[-1].item)
+                assert not person.page.is_visible("#disputes")  # it would tell what ana said
+                told = httpx.get(f"{sample.url}/api/agreement", headers={"x-minetrace-who": "m"})
+                assert told.json()["disputes"] is None
         person.page.wait_for_selector("#done:not([hidden])")
         if who == mallory:
             assert not [text for text in person.heard if "ana" in text]

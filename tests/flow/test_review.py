@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,19 @@ def test_nobody_is_told_what_another_said(desk: Desk) -> None:
     assert own["mine"] == {"verdict": "mine", "note": "secret words"}
 
 
+def test_agreement_does_not_give_another_away(desk: Desk) -> None:
+    for number in (0, 1):
+        say(desk, "ana", desk.queue.items[number].id, "mine")
+        say(desk, "ben", desk.queue.items[number].id, "not" if number else "mine")
+    told = desk.agreement("ben")
+    assert (told["pairs"], told["disputes"], told["own"]) == ([], None, False)
+    assert desk.progress("ben")["disputes"] == 0
+    assert desk.progress("cem")["disputes"] == 1
+    assert [pair["both"] for pair in desk.agreement("cem")["pairs"]] == [2]
+    assert replace(desk, settlers=("ben",)).agreement("ben")["disputes"] == 1
+    assert desk.agreement()["pairs"][0]["agreed"] == 0.5
+
+
 def test_what_is_refused_is_said_and_the_rest_is_kept(desk: Desk) -> None:
     item = desk.queue.items[0].id
     assert "not of this review" in str(say(desk, "ana", "p999@2021", "mine")["refused"])
@@ -305,3 +319,9 @@ def test_the_command_without_its_page(mapped: Mapped, tmp_path: Path) -> None:
     assert (done.returncode, "geojson" in done.stderr) == (2, True)
     (mapped.run / FILE).unlink()
     (mapped.sample / REVIEWED).unlink()
+
+
+def test_without_the_extra_it_says_so(mapped: Mapped, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    done = minetrace("review", mapped.run)
+    assert (done.returncode, "minetrace[serve]" in done.stderr) == (2, True)

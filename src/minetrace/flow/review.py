@@ -119,7 +119,11 @@ class Desk:
         return {"stored": [row.id for row in kept], "refused": refused}
 
     def progress(self, who: str) -> dict[str, Any]:
-        """How far a person is, and everybody; counts alone."""
+        """How far a person is, and everybody; counts alone.
+
+        Of the disputes those are counted that this person may settle, so that a dispute that their
+        own answer opened does not show.
+        """
         standing = self._standing()
         wanted = {item.id: looks(self.queue, item, self.twice) for item in self.queue.items}
         given = {name: min(len(standing.given(name)), wanted[name]) for name in wanted}
@@ -128,17 +132,35 @@ class Desk:
             "kind": self.queue.kind, "items": len(wanted), "wanted": sum(wanted.values()),
             "given": sum(given.values()), "mine": len(own), "people": len(standing.people()),
             "seconds": round(statistics.median(s.seconds for s in own), 1) if own else None,
-            "disputes": sum(standing.disputed(name) for name in wanted),
-            "settled": len(standing.settled),
+            "disputes": sum(
+                standing.disputed(name) for name in wanted
+                if who in self.settlers or not standing.verdict(name, who)
+            ),
         }  # fmt: skip
 
-    def agreement(self) -> list[dict[str, Any]]:
-        """How far each two people agree, over all that both answered."""
-        return [
+    def agreement(self, who: str | None = None) -> dict[str, Any]:
+        """How far each two people agree, over all that both answered.
+
+        Who still has something to look at is told nothing of their own agreement: it would change
+        with each answer, and so give away what the other had said.
+
+        Args:
+            who: asks; None for whoever runs the review.
+        """
+        standing = self._standing()
+        told = who is None or who in self.settlers or self._done(standing, who)
+        pairs = [
             {"first": one, "second": two, "both": pair.both, "agreed": _plain(pair.agreed),
              "kappa": _plain(pair.kappa)}
-            for (one, two), pair in agreements(self.queue, self._standing()).items()
+            for (one, two), pair in agreements(self.queue, standing).items()
+            if told or who not in (one, two)
         ]  # fmt: skip
+        disputes = sum(standing.disputed(item.id) for item in self.queue.items)
+        return {"pairs": pairs, "own": told, "disputes": disputes if told else None,
+                "settled": len(standing.settled)}  # fmt: skip
+
+    def _done(self, standing: Standing, who: str) -> bool:
+        return next_for(self.queue, standing, who, twice=self.twice) is None
 
     def _standing(self) -> Standing:
         return Standing.of(self.store.read(self.queue.id))

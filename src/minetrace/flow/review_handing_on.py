@@ -51,7 +51,7 @@ def _hand_on(desk: Desk) -> Iterator[str]:
     answered = sum(bool(standing.given(item.id)) for item in queue.items)
     disputed = sum(standing.disputed(item.id) for item in queue.items)
     yield f"{answered} of {len(queue.items)} answered, {disputed} in dispute"
-    for pair in desk.agreement():
+    for pair in desk.agreement()["pairs"]:
         kappa = "not defined" if pair["kappa"] is None else f"{pair['kappa']:.2f}"
         yield (
             f"{pair['first']} and {pair['second']}: {pair['both']} answered by both, "
@@ -63,7 +63,7 @@ def _hand_on(desk: Desk) -> Iterator[str]:
         path = queue.source / REVIEWED
         write_plain(path, estimate_table(queue, standing))
         yield f"{path}: for 'minetrace estimate {queue.source}'"
-    if queue.kind == "detections":
+    if queue.kind in ("detections", "alerts"):
         path = queue.run / VERIFIED
         write_plain(path, _verified(path, queue, standing))
         yield f"{path}: for the panel, with the next 'minetrace run'"
@@ -108,7 +108,7 @@ def estimate_table(queue: Queue, standing: Standing) -> pd.DataFrame:
 def label_features(queue: Queue, standing: Standing) -> dict[str, object]:
     """What is known by now as labels: ground with a mine, and ground without one.
 
-    A point of a sample labels its pixel or block and nothing around it.
+    A point of a sample labels its pixel and nothing around it.
     """
     features = []
     for item in queue.items:
@@ -129,7 +129,7 @@ def label_features(queue: Queue, standing: Standing) -> dict[str, object]:
 
 
 def _verified(path: Path, queue: Queue, standing: Standing) -> pd.DataFrame:
-    """Sites by period with what people said; those of other periods are kept."""
+    """Sites by period with what people said; those of other reviews are kept."""
     rows = [
         (item.name, item.period, stand.verdict == "mine")
         for item in queue.items if (stand := verdict_of(standing, item)) is not None
@@ -137,7 +137,9 @@ def _verified(path: Path, queue: Queue, standing: Standing) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["site_id", "period", "verified"])
     if path.is_file():
         old = pd.read_csv(path, dtype={"site_id": str, "period": str})
-        table = pd.concat([old[~old["period"].isin(queue.periods)], table], ignore_index=True)
+        ours = {(item.name, item.period) for item in queue.items}
+        kept = [key not in ours for key in zip(old["site_id"], old["period"], strict=True)]
+        table = pd.concat([old[kept], table], ignore_index=True)
     return table
 
 

@@ -39,8 +39,8 @@ class Item:
         id: unique in the queue.
         period: asked about.
         before: label of an earlier period to compare with; None if there is none.
-        unit: the ground that is asked about, EPSG:4326: a pixel or block of a sample, or the
-            outline that a map or an alert has; the latter is shown on request only.
+        unit: the ground that is asked about, EPSG:4326: a pixel of a sample, or the outline that a
+            map or an alert has; the latter is shown on request only.
         crs: projected, for the pictures of it.
         name: of the point, site or alert.
         outlined: whether ``unit`` is the map's own outline.
@@ -112,8 +112,7 @@ def sample_queue(run: Run, folder: Path) -> Queue:
     for label in design.periods:
         _known(run, label)
     points = gpd.read_file(folder / PACKAGE).set_index("id").loc[design.ids].reset_index()
-    side = float(design.facts["pixel_m"]) * int(design.facts.get("block_px", 1))
-    units = _squares(points, side)
+    units = _squares(points, float(design.facts["pixel_m"]))
     crs = points["crs"].astype(str)
 
     def items() -> Iterator[Item]:
@@ -215,7 +214,7 @@ def _before(run: Run, label: str) -> str | None:
 
 
 def _squares(points: gpd.GeoDataFrame, side_m: float) -> list[BaseGeometry]:
-    """The pixel or block around each point, EPSG:4326."""
+    """The pixel around each point, EPSG:4326."""
     return [
         _square(point, str(crs), side_m)
         for point, crs in zip(points.geometry, points["crs"], strict=True)

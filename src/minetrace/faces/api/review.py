@@ -112,7 +112,7 @@ def application(desk: Desk) -> FastAPI:
 
     @app.get("/api/agreement")
     def agreement(request: Request) -> dict[str, Any]:
-        return {"pairs": desk.agreement(), "progress": desk.progress(speaker(request))}
+        return desk.agreement(speaker(request))
 
     @app.get("/api/items/{number}/{when}/{zoom}")
     def picture(

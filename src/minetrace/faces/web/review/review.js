@@ -244,8 +244,9 @@ const agreement = once(async () => {
   $("pairs").replaceChildren(rows.length
     ? table(["Two people", "Both answered", "Agree", "Cohen’s kappa"], rows)
     : text("p", "No two people have answered the same item yet."));
-  const { disputes, settled } = found.progress;
-  $("pairs").append(text("p", `${disputes} in dispute, ${settled} settled.`));
+  $("pairs").append(text("p", found.own
+    ? `${found.disputes} in dispute, ${found.settled} settled.`
+    : "Your own agreement is shown when you have nothing left to look at."));
   $("agreement-box").showModal();
 });
 
