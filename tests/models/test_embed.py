@@ -5,21 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-import shapely
 
 pytest.importorskip("torch", reason="torch is absent: install minetrace[train]")
 
 import torch
 
 import minetrace as mt
+from minetrace.errors import RunError
+from minetrace.flow import steps
 from minetrace.flow.embed import Describer, Describing
+from minetrace.flow.study import Study
 from minetrace.testing.chips import write_square_chips
-from minetrace.testing.world import World
+from minetrace.testing.world import World, world_study
 from terminal import minetrace
 
 VIT = "timm/vit_tiny_patch16_224"
@@ -55,13 +56,16 @@ def test_chips_become_a_table(weights: Path, tmp_path: Path) -> None:
     assert len(pd.read_parquet(tmp_path / "whole" / "embeddings.parquet")) == 3 * 4
 
 
-def test_a_run_becomes_rasters_on_the_lattice(weights: Path, world: World, tmp_path: Path) -> None:
-    left, bottom, right, top = gpd.read_file(world.region).total_bounds
-    quarter = shapely.box(left, bottom, (left + right) / 2, (bottom + top) / 2)
-    gpd.GeoSeries([quarter], crs=4326).to_file(tmp_path / "quarter.geojson")
-    done = minetrace("run", "--region", "quarter.geojson", "--years", "2020", "--source",
-                     world.scenes, "--out", "run", "--quiet", cwd=tmp_path)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+def test_a_run_becomes_rasters_on_the_lattice(
+    weights: Path, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise RunError("stopped when its composites were there")
+
+    monkeypatch.setattr(steps._Walk, "scores", stop)
+    study = Study.of({**world_study(world, name="cut"), "periods": [2020]})
+    with pytest.raises(RunError, match="stopped"):
+        steps.run(study, tmp_path / "run", workers=1)
     words = ("embed", "run", *WORDS, "--checkpoint", weights)
     done = minetrace(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -57,7 +57,14 @@ class Backbone(nn.Module):
         try:
             with torch.no_grad():
                 whole, patches = self.eval()(torch.zeros(1, bands, window, window))
-        except (RuntimeError, ValueError, AssertionError, TypeError, AttributeError) as error:
+        except (
+            RuntimeError,
+            ValueError,
+            AssertionError,
+            TypeError,
+            AttributeError,
+            LookupError,
+        ) as error:
             said = " ".join(str(error).split())[:160]
             raise ModelError(
                 f"this backbone does not take {bands} bands in windows of {window} px ({said}); "

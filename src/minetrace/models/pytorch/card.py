@@ -66,8 +66,8 @@ def pixel_card(name: str, network: Network, notes: Mapping[str, Any], said: Said
         fill=tuple(_middle(band, notes, said, n) for n, band in enumerate(bands)),
         min_valid_share=0.5, resolution_m=said.resolution_m or network.resolution_m,
         threshold=said.threshold or 0.5, licence=said.licence,
-        description=f"Imported from a PyTorch checkpoint: {network.says}. Not calibrated.",
-        data=({"name": f"see {network.source}", "licence": "not said in the file"},),
+        description=f"Imported from a PyTorch checkpoint: {network.says} ({network.source}); what "
+        "it was trained on is not in the file. Not calibrated.",
     )  # fmt: skip
 
 
