@@ -40,8 +40,9 @@ def named_sites(panel: gpd.GeoDataFrame, given: Mapping[str, Footprints]) -> pd.
             NAME: names.iloc[known].astype(str).str.strip().to_numpy()[pairs.right],
             "m2": pairs.area_m2.round(),
         }))  # fmt: skip
-    total = pd.concat(shares).groupby(["site_id", NAME], as_index=False)["m2"].sum()
+    total = pd.concat(shares).groupby(["site_id", NAME])["m2"].sum().reset_index()
     most = total.sort_values(["site_id", "m2", NAME], ascending=[True, False, True])
     found = most.drop_duplicates("site_id").set_index("site_id")[NAME]
-    every = found.reindex(panel["site_id"].unique()).astype(object)
-    return every.where(every.notna(), None)
+    every: pd.Series = found.reindex(panel["site_id"].unique()).astype(object)
+    every[every.isna()] = None
+    return every

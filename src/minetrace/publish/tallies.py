@@ -57,11 +57,12 @@ def write_tallies(
         title: of the page and the JSON.
 
     Returns:
-        The files, in the order of ``formats``.
+        The files, in the order of ``formats``, and the map's page if it shows the tally now.
     """
     said = table.assign(interval=INTERVAL)
     frames = _frames(ground) if (folder / "map" / "index.html").is_file() else None
-    if frames is not None and "html" in formats:
+    shown = frames is not None and "html" in formats
+    if frames is not None and shown:
         put_tally(folder / "map", table, title, ground, frames)
     writers: dict[str, Callable[[Path], None]] = {
         "csv": lambda path: write_plain(path, said),
@@ -75,7 +76,7 @@ def write_tallies(
     paths = [folder / f"{NAME}.{kind}" for kind in formats]
     for kind, path in zip(formats, paths, strict=True):
         writers[kind](path)
-    return paths
+    return [*paths, folder / "map" / "index.html"] if shown else paths
 
 
 def _frames(ground: Ground) -> dict[str, tuple[float, float, float, float]]:
