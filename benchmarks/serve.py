@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--parts", type=int, default=4, help="memory is told after each")
-    parser.add_argument("--sites", type=int, default=20_000)
+    parser.add_argument("--sites", type=int, default=5_000)
     parser.add_argument("--years", type=int, default=8)
     parser.add_argument("--folder", type=Path, help="a panel's folder that is there already")
     parser.add_argument("--client", action="store_true", help=argparse.SUPPRESS)

@@ -34,6 +34,7 @@ from minetrace.vectors.outlines import AREA_COLUMN, OutlineRules, outlines
 LONLAT = "EPSG:4326"
 MOST_PX = 512 * 512
 MOST_BANDS = 32
+WIDEST_DEG = 1.0  # of an area; what is smaller and still too large is refused by its pixels
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -135,6 +136,11 @@ def about_area(published: Published, period: str, ground: BaseGeometry) -> Asked
     headers = published.views.composites.get(period, ())
     if not headers:
         raise ModelError(f"{published.id}: no composite of {period!r} is stored to look at")
+    west, south, east, north = ground.bounds
+    if max(east - west, north - south) > WIDEST_DEG:
+        raise RegionError(
+            f"the area is wider than {WIDEST_DEG} degrees; that is for 'minetrace run'"
+        )
     picture = StoredPicture(headers, ground)
     _refuse_large(picture.frame)
     return Asked(_model_of(published, picture.bands), picture)

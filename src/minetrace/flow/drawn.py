@@ -136,13 +136,18 @@ def _region_share(published: Published, ground: BaseGeometry) -> float | None:
 def _looked(published: Published, ground: BaseGeometry) -> dict[str, float]:
     """Share of the ground that has a score, by period; empty where no scores are stored.
 
-    Ground outside the region was not looked at.
+    Ground outside the region was not looked at, so that only what lies inside is counted.
     """
     scores = published.views.scores
     first = next((line[0] for line in scores.values() if line), None)
     if first is None:
         return {}
-    shape = project(shapely.segmentize(ground, 0.01), LONLAT, first.crs)
+    of_region = _region_share(published, ground)
+    if of_region == 0.0:
+        return dict.fromkeys(scores, 0.0)
+    region = published.views.region
+    part = ground if region is None else shapely.intersection(region, ground)
+    shape = project(shapely.segmentize(part, 0.01), LONLAT, first.crs)
     cell_m = _cell_m(first, shape)
     grid = Grid(first.crs, cell_m, offset_m=first.offset_m % cell_m)
     rect = grid.rect(shape.bounds)
@@ -151,7 +156,8 @@ def _looked(published: Published, ground: BaseGeometry) -> dict[str, float]:
     shares = {}
     for label, headers in scores.items():
         seen = ~np.isnan(read_onto(headers, (1,), grid, rect, smooth=False)[0])
-        shares[label] = float((seen & inside).sum() / count) if count else 0.0
+        share = float((seen & inside).sum() / count) if count else 0.0
+        shares[label] = share if of_region is None else share * of_region
     return shares
 
 
