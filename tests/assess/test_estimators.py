@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from minetrace.assess.agreement import agreement
 from minetrace.assess.allocation import ALLOCATIONS, allocate, points_for, spread_of, variance
+from minetrace.assess.change import kind_of, kinds_of
 from minetrace.assess.intervals import (
     Interval,
     mover_share,
@@ -244,3 +245,17 @@ def test_two_interpreters() -> None:
     assert found.kappa == pytest.approx(0.4)
     assert np.isnan(agreement([1, 1], [1, 1]).kappa)
     assert agreement([np.nan, 1], [1, np.nan]).both == 0
+
+
+HALVES = st.sampled_from([0.0, 0.5, 1.0])
+
+
+@given(st.lists(st.tuples(HALVES, HALVES), min_size=1))
+def test_kinds_of_change_share_each_unit_out(pairs: list[tuple[float, float]]) -> None:
+    before, after = np.array(pairs).T
+    stays, gained, lost, never = kinds_of(before, after).T
+    assert np.allclose(stays + gained + lost + never, 1)
+    assert np.allclose(stays + lost, before)
+    assert np.allclose(stays + gained, after)
+    assert (np.stack([stays, gained, lost, never]) >= 0).all()
+    assert [kind_of(a > 0.5, b > 0.5) for a, b in ((1, 1), (0, 1), (1, 0), (0, 0))] == [0, 1, 2, 3]
