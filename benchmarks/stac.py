@@ -8,9 +8,10 @@ of the same composite in one process: reading alone, computing alone (from memor
 run does them.
 A median takes much less time than its reading, so it is made so often that the two take as long:
 the hardest case for doing both at once.
-What keeps both from overlapping, seen on two cores: not the network and not what is read ahead, but
-the interpreter's lock. The median is made of operations of some microseconds, and asks for the lock
-after each; while threads decode and copy, it waits longer for the lock than it computes.
+What keeps both from overlapping, seen on two cores: not the network and not what is read ahead. The
+thread that reduces gets a sixth of a core while others read and decode, waiting for a core or for
+the interpreter's lock: shorter turns, larger operations and a higher priority did not help, one
+decoding thread at a time did in part.
 Bars: wall <= 1.2 x the larger of the two alone; bytes <= 1.3 x the blocks that the region touches.
 """
 
