@@ -264,7 +264,7 @@ def _warnings(design: Design, facts: dict[str, Any]) -> Iterator[str]:
         )
     folder = design.run_folder
     now = None if folder is None else map_checksum(folder)
-    if now is not None and now != facts["run"]["map_sha256"]:
+    if now is not None and now != facts["run"].get("map_sha256"):
         yield (
             "the run was made anew since the sample was drawn: estimated hectares still hold, for "
             "the strata are those of the old map, but mapped hectares are the old ones"
