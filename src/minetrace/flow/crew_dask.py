@@ -296,13 +296,13 @@ def cluster(shared: Any, settings: EngineStudy, folder: Path | None) -> Iterator
         StudyError: no scheduler answers.
         FailedError: no worker comes, or there are some that cannot do the work.
     """
+    _need("distributed")
     with ExitStack() as stack:
         stack.enter_context(_quiet())
         if settings.kind == "slurm":
             jobs = stack.enter_context(_slurm(settings))
             connect = _Connect(jobs, "slurm", patient=True)
         else:
-            _need("distributed")
             connect = _Connect(settings.scheduler, str(settings.scheduler), patient=False)
         crew = _Cluster(connect, f"minetrace-{uuid4().hex[:12]}", shared, settings)
         try:
@@ -349,13 +349,17 @@ def _need(module: str) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's own words off the terminal: what matters is said in ours."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    import distributed  # noqa: F401  it sets the levels of its loggers when it is loaded
+
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _plugin(token: str, shared: Any) -> Any:
