@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from minetrace.models.loop import STATE, Task, fit_network
 from minetrace.models.losses import Loss
 from minetrace.models.survey import survey
 from minetrace.models.training import Look, Training
+from minetrace.models.training_log import BOARD, LOG
 from minetrace.models.unet import UNet
 from minetrace.testing.chips import write_square_chips
 
@@ -149,3 +153,32 @@ def test_half_precision_without_a_gpu_and_a_rate_that_bursts_are_refused(
     wild = replace(QUICK, rate=1e30, clip=0.0, pace="constant")
     with pytest.raises(ModelError, match="lower the rate"):
         fit_network(net, task(chips, wild), tmp_path / "b")
+
+
+def test_what_tensorboard_is_told_is_what_the_log_says(whole: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is absent: install minetrace[train]")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what its protocol buffers warn of
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        held = EventAccumulator(str(whole / BOARD)).Reload()
+    with (whole / LOG).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name in ("loss", "val_iou", "rate"):
+        told = held.Scalars(name)
+        assert [event.step for event in told] == [int(row["step"]) for row in rows]
+        said = [float(row[name]) for row in rows]
+        assert [event.value for event in told] == pytest.approx(said, rel=1e-4)
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler: g++")
+@pytest.mark.skipif(not os.environ.get("MINETRACE_SLOW"),
+                    reason="compiling takes a minute; set MINETRACE_SLOW=1 to run it")  # fmt: skip
+def test_a_compiled_network_learns_what_it_learns_otherwise(
+    chips: Path, whole: Path, tmp_path: Path
+) -> None:
+    how = replace(QUICK, compiled=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, looks = fit_network(net, task(chips, how), tmp_path)
+    assert looks[-1].val_iou > 0.5

@@ -20,7 +20,7 @@ from minetrace.errors import DataSetError
 from minetrace.flow.data_sets import AuditedSet, audited, write_audit
 from minetrace.flow.start import Start, read_start
 from minetrace.flow.train_study import TrainStudy
-from minetrace.models.machine import device_of, need_torch
+from minetrace.models.machine import Machine, device_of, need_torch
 from minetrace.models.survey import Survey, survey
 from minetrace.models.training import Look
 from minetrace.predict.model_file import write_model
@@ -98,8 +98,9 @@ class Trained:
 
 
 def train(
-    study: TrainStudy, out: Path, *, watch: TrainWatch | None = None, device: str = "auto"
-) -> Trained:
+    study: TrainStudy, out: Path, *, watch: TrainWatch | None = None, device: str = "auto",
+    processes: int = 1,
+) -> Trained:  # fmt: skip
     """Train what a study asks for, or go on with it.
 
     Args:
@@ -107,6 +108,7 @@ def train(
         out: the folder of the training; what was begun there goes on.
         watch: told how it goes.
         device: ``cpu``, ``cuda``, or ``auto`` for a GPU where there is one.
+        processes: that share each network's work, a GPU each; each takes ``fit.batch`` crops.
 
     Raises:
         LeakageError: the split leaks, and the study does not say why it is meant.
@@ -122,7 +124,7 @@ def train(
     write_audit(out, chips.audit)
     write_text(out / STUDY, study.dump())
     watch.note(f"{chips.data.name}: {_counted(chips.data)}; {chips.audit.verdict}")
-    learnt = _learn(study, chips.data, out, watch, place)
+    learnt = _learn(study, chips.data, out, watch, Machine(place, processes))
     return _write(study, chips, learnt, out)
 
 
@@ -149,7 +151,9 @@ def _counted(data: DataSet) -> str:
     return ", ".join(f"{n:,} {name or 'in no part'}" for name, n in data.splits.items())
 
 
-def _learn(study: TrainStudy, data: DataSet, out: Path, watch: TrainWatch, device: str) -> Learnt:
+def _learn(
+    study: TrainStudy, data: DataSet, out: Path, watch: TrainWatch, machine: Machine
+) -> Learnt:
     from minetrace.models.crops import Pool
     from minetrace.models.finishing import finish
 
@@ -162,7 +166,7 @@ def _learn(study: TrainStudy, data: DataSet, out: Path, watch: TrainWatch, devic
     whole = network.output == "patch"
     parts = {name: Pool(data.split(name), seen, whole) for name in ("train", "val", "test")}
     trained = [
-        _member(study, data, parts, out, watch, device, number, start)
+        _member(study, data, parts, out, watch, machine, number, start)
         for number in range(study.network.members)
     ]
     nets = tuple(net for net, _ in trained)
@@ -173,7 +177,7 @@ def _learn(study: TrainStudy, data: DataSet, out: Path, watch: TrainWatch, devic
 
 def _member(
     study: TrainStudy, data: DataSet, parts: dict[str, Pool], out: Path, watch: TrainWatch,
-    device: str, number: int, start: Start | None,
+    machine: Machine, number: int, start: Start | None,
 ) -> tuple[nn.Module, tuple[Look, ...]]:  # fmt: skip
     """One network; of several, each sees chips drawn anew from the training part."""
     from minetrace.models.architectures import build
@@ -193,6 +197,7 @@ def _member(
     network, logits = replace(study.network.network(), band_names=seen.bands), _logits(data)
     recipe = fingerprint([data.version, seen.bands, asdict(network), logits, asdict(how),
                           dict(study.loss), asdict(distortion), picked,
+                          *([machine.processes] if machine.processes > 1 else []),
                           *([start.fingerprint, list(seen.mean)] if start else [])])  # fmt: skip
     draw = Drawer(parts["train"], how.window, how.batch, how.balance, how.seed, picked,
                   how.source_power)  # fmt: skip
@@ -203,7 +208,8 @@ def _member(
     watch.begin(f"member {number + 1}" if several else study.name, how.steps)
     folder = out / f"member{number}" if several else out
     try:
-        return fit_network(make, task, folder, watch=watch, device=device)
+        return fit_network(make, task, folder, watch=watch, device=machine.device,
+                           processes=machine.processes)  # fmt: skip
     finally:
         watch.end()
 

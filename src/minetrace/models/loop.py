@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from minetrace.errors import ModelError
 from minetrace.models.checkpoint import Checkpoint, Weights, read_checkpoint, write_checkpoint
+from minetrace.models.crew import Crew, crew_of
 from minetrace.models.crops import Drawer, Pool
 from minetrace.models.distort import distorted
 from minetrace.models.distortion import Distortion
@@ -68,7 +70,7 @@ class Task:
 
 def fit_network(
     build: Callable[[], nn.Module], task: Task, folder: Path, *, watch: Watch | None = None,
-    device: str = "cpu",
+    device: str = "cpu", processes: int = 1,
 ) -> tuple[nn.Module, tuple[Look, ...]]:  # fmt: skip
     """Train a network, or go on with it, or only load it if it is done.
 
@@ -78,6 +80,7 @@ def fit_network(
         folder: holds ``state.pt`` and ``log.csv``.
         watch: told of every step and every look.
         device: ``cpu`` or ``cuda``.
+        processes: that share the work, each on batches of its own; a GPU each.
 
     Returns:
         The network with the weights to keep, on the CPU, and the looks.
@@ -89,11 +92,21 @@ def fit_network(
     net = build()
     state = read_checkpoint(folder / STATE, task.recipe)
     if state is None or not _done(state, task.how):
-        net = net.to(device).to(memory_format=_layout(net))  # type: ignore[call-overload]
-        state = _Run(net, task, folder, watch, device).go(state)
+        others = partial(_take_part, build, task, folder)
+        with crew_of(processes, device, others) as (crew, own):
+            state = _Run(net, task, folder, watch, own, crew).go(state)
     net = net.cpu()
     net.load_state_dict(state.best)
     return net.eval(), state.looks
+
+
+def _take_part(
+    build: Callable[[], nn.Module], task: Task, folder: Path, crew: Crew, device: str
+) -> None:
+    """What a process besides the first one does of a training."""
+    torch.manual_seed(task.how.seed)
+    net, state = build(), read_checkpoint(folder / STATE, task.recipe)
+    _Run(net, task, folder, None, device, crew).go(state)
 
 
 def _done(state: Checkpoint, how: Training) -> bool:
@@ -104,16 +117,24 @@ class _Run:
     """One training under way."""
 
     def __init__(
-        self, net: nn.Module, task: Task, folder: Path, watch: Watch | None, device: str
-    ) -> None:
+        self, net: nn.Module, task: Task, folder: Path, watch: Watch | None, device: str,
+        crew: Crew,
+    ) -> None:  # fmt: skip
+        self.layout, self.crew = _layout(net), crew
+        net = net.to(device).to(memory_format=self.layout)  # type: ignore[call-overload]
         self.net, self.task, self.how = net, task, task.how
         self.folder, self.watch, self.device = folder, watch, device
-        self.layout = _layout(net)
         self.optimiser = torch.optim.AdamW(
             net.parameters(), task.how.rate, weight_decay=task.how.decay
         )
-        self.scaler = torch.amp.GradScaler(device, enabled=task.how.precision == "fp16")
-        self.called: Callable[[Tensor], Tensor] = torch.compile(net) if task.how.compiled else net
+        self.scaler = torch.amp.GradScaler(
+            device.split(":")[0], enabled=task.how.precision == "fp16"
+        )
+        joined = crew.joined(net)
+        self.called: nn.Module = (
+            torch.compile(joined) if task.how.compiled else joined  # type: ignore[assignment]
+        )
+        self.joined = joined
         self.mean: Weights = {k: v.clone() for k, v in net.state_dict().items()}
         self.best, self.start = self.mean, 0
         self.looks: tuple[Look, ...] = ()
@@ -148,25 +169,32 @@ class _Run:
                 yield step, now
 
     def _drawn(self, step: int) -> list[tuple[Any, Any]]:
+        return [self.task.draw(number) for number in self._numbers(step)]
+
+    def _numbers(self, step: int) -> list[int]:
+        """Of this process's batches in a step, among those of all."""
         many = self.how.accumulate
-        return [self.task.draw(step * many + part) for part in range(many)]
+        first = (step * self.crew.count + self.crew.rank) * many
+        return [first + part for part in range(many)]
 
     def _step(self, step: int, batches: list[tuple[Any, Any]], rate: float) -> float:
-        draw = torch.Generator().manual_seed(_seed(self.how.seed, step))
-        torch.manual_seed(_seed(self.how.seed + 1, step))  # of dropout
         self.net.train()
         self.optimiser.zero_grad(set_to_none=True)
         total = 0.0
         survey = self.task.draw.pool.survey
-        for pixels, masks in batches:
+        for number, (pixels, masks) in zip(self._numbers(step), batches, strict=True):
+            draw = torch.Generator().manual_seed(_seed(self.how.seed, number))
+            torch.manual_seed(_seed(self.how.seed + 1, number))  # of dropout
             chips, known = torch.from_numpy(pixels), torch.from_numpy(masks)
             x, target = distorted(chips, known, self.task.distortion, survey, draw)
             x, target = x.to(self.device, memory_format=self.layout), target.to(self.device)
-            with self._precision():
-                logits = self.called(x)
-            loss = self.task.loss(logits.float(), target) / len(batches)
-            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            with self._unless_last(number, step):
+                with self._precision():
+                    logits = self.called(x)
+                loss = self.task.loss(logits.float(), target) / len(batches)
+                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
+        total = self.crew.mean(total, self.device)
         if not np.isfinite(total):
             raise ModelError(f"the loss is {total} at step {step}; lower the rate, or clip more")
         self._move(rate)
@@ -182,11 +210,18 @@ class _Run:
         self.scaler.step(self.optimiser)
         self.scaler.update()
 
+    def _unless_last(self, number: int, step: int) -> AbstractContextManager[Any]:
+        """Gradients are averaged over the processes once a step, with its last batch."""
+        if self.crew.count == 1 or number == self._numbers(step)[-1]:
+            return nullcontext()
+        waits: AbstractContextManager[Any] = self.joined.no_sync()  # type: ignore[operator]
+        return waits
+
     def _precision(self) -> AbstractContextManager[Any]:
         if self.how.precision == "fp32":
             return nullcontext()
         kind = torch.bfloat16 if self.how.precision == "bf16" else torch.float16
-        return torch.autocast(self.device, kind)
+        return torch.autocast(self.device.split(":")[0], kind)
 
     def _remember(self, step: int) -> None:
         memory = min(self.how.memory, (step + 1) / (step + 10)) if self.how.memory else 0.0
@@ -198,11 +233,13 @@ class _Run:
                     self.mean[name].copy_(value)
 
     def _look(self, step: int, loss: float, rate: float, seconds: float) -> None:
-        found = self._agreement()
+        found = self.crew.told(self._agreement() if self.crew.leads else None)
         look = Look(step, loss, rate, found.loss, found.iou, seconds)
         self.looks = (*self.looks, look)
         if self.how.keep == "last" or best(self.looks) == look:
             self.best = {k: v.clone() for k, v in self.mean.items()}
+        if not self.crew.leads:
+            return
         write_checkpoint(self.folder / STATE, self._state(step))
         write_log(self.folder, self.looks)
         write_board(self.folder, look)

@@ -5,7 +5,22 @@ Equal weights are promised for one machine and one number of threads.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from minetrace.errors import MissingExtraError, ModelError
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a training runs on.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        processes: that share the work; a GPU each.
+    """
+
+    device: str
+    processes: int = 1
 
 
 def need_torch() -> None:

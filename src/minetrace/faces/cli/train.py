@@ -16,6 +16,9 @@ def command(
     renormalise: bool = typer.Option(False, help="With --from: the new chips' band statistics."),
     threads: int = typer.Option(0, min=0, help="Of the arithmetic; 0 for torch's own choice."),
     device: str = typer.Option("auto", help="cpu, cuda, or auto."),
+    processes: int = typer.Option(
+        1, min=1, help="That share the work, a GPU each; each takes fit.batch crops a step."
+    ),
     quiet: bool = typer.Option(False, help="No progress, only what came of it."),
 ) -> None:
     """Train a network on chips and make a model of it that `minetrace run` takes.
@@ -40,7 +43,8 @@ def command(
     need_torch()
     use_threads(threads)
     watch = Quiet() if quiet else TrainBars()
-    done = train(asked, out or Path("runs") / asked.name, watch=watch, device=device)
+    done = train(asked, out or Path("runs") / asked.name, watch=watch, device=device,
+                 processes=processes)  # fmt: skip
     typer.echo(f"{done.model} written")
     facts(card_facts(done.card))
     typer.echo(f"Report: {done.report}. Use it: minetrace run --model {done.model}")
