@@ -1,12 +1,13 @@
 # make demo   install into .venv and map the mines of a made-up country, offline
 # make test   install what the tests need and run them
+# make studies  the published workflows, as their pages say, offline, into runs/studies/
 # make docs   build the documentation into site/, to be opened by double click
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SHELL  := /bin/bash
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint studies docs clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.base: pyproject.toml constraints.txt
@@ -31,6 +32,14 @@ lint: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+STUDIES := tropical-panel amazon-detector landsat-net small-mines
+
+studies: $(VENV)/.dev
+	@set -e; for study in $(notdir $(wildcard $(STUDIES:%=studies/%))); do \
+	  rm -rf runs/studies/$$study; \
+	  $(BIN)/python studies/walk.py studies/$$study runs/studies/$$study; \
+	done
 
 docs: $(VENV)/.dev
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
