@@ -101,6 +101,16 @@ class Published:
         return np.column_stack([edges[k].where(own, around[k]) for k in range(4)])
 
     @cached_property
+    def table(self) -> pd.DataFrame:
+        """The panel without its outlines."""
+        return pd.DataFrame(self.panel.drop(columns=self.panel.geometry.name))
+
+    @cached_property
+    def spans(self) -> NDArray[np.datetime64]:
+        """(rows, 2) start and end of each row's period."""
+        return np.column_stack([self.panel[c].to_numpy("datetime64[s]") for c in ("start", "end")])
+
+    @cached_property
     def tree(self) -> shapely.STRtree:
         """Over ``boxes``."""
         west, south, east, north = self.boxes.T

@@ -8,7 +8,7 @@ Source: OGC 17-069r4 (Part 1: Core), 19-079r2 (Part 3: Filtering).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
@@ -32,6 +32,7 @@ from minetrace.publish.words import INTERVAL
 router = APIRouter(prefix="/api", tags=["OGC API Features"])
 
 MOST_ITEMS = 1000
+KEPT_FEATURES = 20_000
 CONFORMS = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
@@ -92,13 +93,49 @@ class Layer:
     @cached_property
     def queryables(self) -> dict[str, str]:
         """Properties that can be filtered by, with their kind."""
-        table = self.run.panel.drop(columns=self.run.panel.geometry.name)
+        table = self.run.table
         kinds = {str(name): kind_of(table[name]) for name in table.columns}
         return {name: kind for name, kind in kinds.items() if kind is not None}
 
-    def columns(self, rows: NDArray[np.intp]) -> dict[str, pd.Series]:
+    def columns(self, rows: NDArray[np.intp]) -> Mapping[str, pd.Series]:
         """What a filter sees."""
-        return {name: self.run.panel[name].iloc[rows] for name in self.queryables}
+        return _Columns(self, rows)
+
+    def told(self, rows: NDArray[np.intp]) -> list[bytes]:
+        """Features as JSON; those told last are kept, since views overlap."""
+        kept = self._kept
+        if len(kept) > KEPT_FEATURES:
+            kept.clear()
+        missing = np.array([row for row in rows if int(row) not in kept], dtype=np.intp)
+        fresh = dict(zip(missing.tolist(), _written(_features(self, missing)), strict=True))
+        found = [fresh.get(int(row)) or kept.get(int(row)) for row in rows]
+        kept.update(fresh)
+        return [one or _written(_features(self, rows[k : k + 1]))[0] for k, one in enumerate(found)]
+
+    @cached_property
+    def _kept(self) -> dict[int, bytes]:
+        return {}
+
+
+class _Columns(Mapping[str, pd.Series]):
+    """Columns of some rows, cut out when they are asked for."""
+
+    def __init__(self, layer: Layer, rows: NDArray[np.intp]) -> None:
+        self._layer, self._rows = layer, rows
+
+    def __getitem__(self, name: str) -> pd.Series:
+        if name not in self._layer.queryables:
+            raise KeyError(name)
+        return self._layer.run.table[name].iloc[self._rows]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._layer.queryables
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layer.queryables)
+
+    def __len__(self) -> int:
+        return len(self._layer.queryables)
 
 
 def layers(state: State) -> dict[str, Layer]:
@@ -265,8 +302,7 @@ def _matched(
         near = intersecting(run.tree, run.boxes, run.shapes, parse_bbox(bbox))
         rows = rows[np.isin(rows, near, assume_unique=True)]
     if when is not None:
-        start = run.panel["start"].to_numpy("datetime64[s]")[rows]
-        end = run.panel["end"].to_numpy("datetime64[s]")[rows]
+        start, end = run.spans[rows].T
         rows = rows[during(start, end, parse_datetime(when))]
     for name, value in equal.items():
         literal = value if layer.queryables[name] in ("number", "boolean") else _quoted(value)
@@ -298,13 +334,13 @@ def _page(
         "type": "FeatureCollection", "numberMatched": len(rows), "numberReturned": len(page),
         "links": links,
     })  # fmt: skip
-    return head[:-1] + b',"features":[' + b",".join(_written(_features(layer, page))) + b"]}"
+    return head[:-1] + b',"features":[' + b",".join(layer.told(page)) + b"]}"
 
 
 def _features(layer: Layer, rows: NDArray[np.intp]) -> list[dict[str, Any]]:
     """Features whose geometry is GeoJSON text; see ``_written``."""
     run = layer.run
-    table = run.panel.drop(columns=run.panel.geometry.name).iloc[rows]
+    table = run.table.iloc[rows]
     columns = {str(name): [plain(value) for value in table[name]] for name in table.columns}
     shapes = shapely.to_geojson(run.shapes[rows])
     return [
