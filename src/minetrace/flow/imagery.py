@@ -18,9 +18,9 @@ from minetrace.flow.providers import band_specs
 from minetrace.flow.study_providers import EarthEngineStudy, FetchedStudy, PlanetStudy, QuadStudy
 from minetrace.flow.study_sources import AnySource, SourceStudy, StacStudy
 from minetrace.sources.dates import DateOptions
+from minetrace.sources.detected import DetectedSource, DetectOptions
 from minetrace.sources.fetched import FetchedOptions, FetchedSource
 from minetrace.sources.files import FileSource
-from minetrace.sources.masks import MaskOptions
 from minetrace.sources.options import FileOptions
 from minetrace.sources.source import Source
 from minetrace.sources.stac import StacSource
@@ -49,6 +49,14 @@ def open_source(
         UserError: it cannot be used as it is.
         ReadFailedError: the catalog does not answer.
     """
+    mask = study.mask if isinstance(study, StacStudy | SourceStudy) else None
+    if mask is None or not mask.detects:
+        return _open(study, region, periods, run)
+    options = DetectOptions(mask.kind, mask.threshold, mask.dilate_m, mask.level)
+    return DetectedSource(_open(study, region, periods, run), options)
+
+
+def _open(study: AnySource, region: Region, periods: Sequence[Period], run: RunFolder) -> Source:
     if isinstance(study, StacStudy):
         return _catalog(study, region, periods, run)
     if isinstance(study, PlanetStudy):
@@ -63,7 +71,7 @@ def open_source(
         FileOptions(
             path=study.path, bands=band_specs(study.bands), scale=study.scale, offset=study.offset,
             date=DateOptions(**study.date.model_dump()) if study.date else DateOptions(),
-            mask=MaskOptions(**study.mask.model_dump()) if study.mask else None,
+            mask=study.mask.options() if study.mask else None,
             nodata=study.nodata,
         )
     )  # fmt: skip
@@ -111,7 +119,7 @@ def _catalog(
         host=known.name if known else "", bands=band_specs(study.bands), scale=study.scale,
         alternate=known.asset_of.get(access.kind, "") if known else "",
         offset=study.offset, nodata=study.nodata, exclude=study.exclude, max_cloud=study.max_cloud,
-        mask=MaskOptions(**study.mask.model_dump()) if study.mask else None,
+        mask=study.mask.options() if study.mask else None,
         max_scene_cloud=study.max_scene_cloud, access=access,
         http=HttpOptions(**study.requests.model_dump()),
     )  # fmt: skip

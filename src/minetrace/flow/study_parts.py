@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
+from minetrace.sources.masks import MaskOptions
+
 
 def resolved(value: Any, info: ValidationInfo) -> Any:
     """Fill in environment variables and take relative paths from the study's folder."""
@@ -59,13 +61,34 @@ class DateStudy(Closed):
 class MaskStudy(Closed):
     """Which pixels are clear."""
 
-    kind: Literal["none", "scl", "qa_pixel", "classi", "band", "alpha"] = Field(
-        "none", description="scene classes, quality bits, a product's own, any band, an alpha band"
+    kind: Literal[
+        "none", "scl", "qa_pixel", "classi", "band", "alpha", "s2cloudless", "ukis-csmask"
+    ] = Field(
+        "none",
+        description="scene classes, quality bits, a product's own, any band, an alpha band, or a "
+        "detector that looks at the pixels (extra clouds)",
     )
     band: str | int | None = Field(None, description="name or position of the mask band")
     keep: tuple[int, ...] | None = Field(None, description="values (scl, band) that are clear")
     drop: tuple[int, ...] | None = Field(None, description="values, or qa_pixel bits, that are not")
     dilate_m: float = Field(0.0, ge=0, description="grow what is masked by so many metres")
+    threshold: float | None = Field(
+        None, gt=0, lt=1, description="of s2cloudless: from which probability on it is cloud"
+    )
+    level: Literal["toa", "boa"] | None = Field(
+        None, description="for a detector, of files that do not say it"
+    )
+
+    @property
+    def detects(self) -> bool:
+        """True if clouds are found in the pixels themselves."""
+        return self.kind in ("s2cloudless", "ukis-csmask")
+
+    def options(self) -> MaskOptions:
+        """The mask that comes with the imagery; none where a detector takes its place."""
+        if self.detects:
+            return MaskOptions("none")
+        return MaskOptions(**self.model_dump(exclude={"threshold", "level"}))
 
 
 def spell_bands(value: Any) -> Any:

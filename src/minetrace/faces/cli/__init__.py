@@ -12,6 +12,7 @@ from minetrace.errors import MinetraceError
 from minetrace.faces.cli import (
     audit,
     chips,
+    clouds,
     compare,
     crossval,
     demo,
@@ -119,6 +120,7 @@ for command in (
 ):
     app.command(command.__name__.rpartition(".")[2])(command.command)
 app.add_typer(sources.app, name="sources")
+app.add_typer(clouds.app, name="clouds")
 app.add_typer(models.app, name="models")
 
 

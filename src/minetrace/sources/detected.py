@@ -1,0 +1,153 @@
+"""A source whose clouds are found by a detector, instead of by a mask that came with it.
+
+Detection runs on whole blocks of the lattice with their surroundings, so that a pixel's mask does
+not depend on what is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from minetrace.core.grid import Grid, Rect
+from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, Raster
+from minetrace.errors import BandError, RadiometryError
+from minetrace.sources.detectors import DETECTORS, Detector, Level
+from minetrace.sources.masks import dilate, dilation_px
+from minetrace.sources.source import Scene, Source
+
+DETECT_RECIPE = 1  # changes whenever the same pixels would give another mask
+BLOCK_PX = 512
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """Which detector, and how it is used.
+
+    Attributes:
+        kind: its name.
+        threshold: from which probability on a pixel is cloud, 0 to 1; None for the detector's own.
+        dilate_m: how far what is found is grown, metres.
+        level: of the pixels, where the source does not say it.
+    """
+
+    kind: str
+    threshold: float | None = None
+    dilate_m: float = 0.0
+    level: Level | None = None
+
+
+@dataclass(frozen=True)
+class DetectedSource:
+    """A source without a mask, and a detector over it.
+
+    Attributes:
+        inner: its clouds must count as seen.
+    """
+
+    inner: Source
+    options: DetectOptions
+
+    def __post_init__(self) -> None:
+        missing = [band for band in self.detector.bands if band not in self.inner.bands]
+        if missing:
+            raise BandError(
+                f"sources.mask: {self.detector.name} looks at {', '.join(self.detector.bands)}, "
+                f"and the imagery has no {', '.join(missing)}; take another kind of mask"
+            )
+        if self._level not in self.detector.levels:
+            known = {"toa": "the top of the atmosphere (toa)", "boa": "the surface (boa)"}
+            has = known.get(self._level or "", "a level that nobody states")
+            raise RadiometryError(
+                f"sources.mask: {self.detector.name} knows reflectance at "
+                f"{' or '.join(known[one] for one in self.detector.levels)}, and the imagery is at "
+                f"{has}; say sources.mask.level if you know it, or take another kind of mask"
+            )
+
+    @property
+    def detector(self) -> Detector:
+        """The detector."""
+        return DETECTORS[self.options.kind]
+
+    @property
+    def _level(self) -> Level | None:
+        return self.inner.level or self.options.level
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Of the source beneath, as are the next ones."""
+        return self.inner.bands
+
+    @property
+    def resolution_m(self) -> float:
+        """Side of the finest native pixel, metres."""
+        return self.inner.resolution_m
+
+    @property
+    def crs(self) -> str:
+        """Native CRS of the first scene."""
+        return self.inner.crs
+
+    @property
+    def level(self) -> Literal["toa", "boa"] | None:
+        """Of reflectance."""
+        return self.inner.level
+
+    @property
+    def reads_ahead(self) -> int:
+        """Reads that may be under way at once."""
+        return self.inner.reads_ahead
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about what was found."""
+        return self.inner.notes
+
+    @property
+    def masking(self) -> str:
+        """How clouds are kept out, in words."""
+        grown = f", grown by {self.options.dilate_m:g} m" if self.options.dilate_m else ""
+        return f"{self.detector.name}{grown}"
+
+    def scenes(self) -> tuple[Scene, ...]:
+        """Every scene, ordered by day, then by id."""
+        return self.inner.scenes()
+
+    def footprint(self, scene: Scene) -> BaseGeometry:
+        """Ground that a scene may show, EPSG:4326."""
+        return self.inner.footprint(scene)
+
+    def signature(self, scene: Scene) -> dict[str, Any]:
+        """What the pixels of a scene depend on, and the detector."""
+        o = self.options
+        return {"recipe": DETECT_RECIPE, "mask": [o.kind, o.threshold, o.dilate_m, self._level],
+                "scene": dict(self.inner.signature(scene))}  # fmt: skip
+
+    def read(self, scene: Scene, bands: Sequence[str], grid: Grid, rect: Rect) -> Raster:
+        """Pixels of a scene on a rectangle of a grid; see ``Source.read``."""
+        raster = self.inner.read(scene, bands, grid, rect)
+        if not raster.valid.any():
+            return raster
+        wide = rect.expand(dilation_px(self.options.dilate_m, grid.resolution_m))
+        cloud = np.zeros(wide.shape, dtype=bool)
+        for block in wide.blocks(BLOCK_PX):
+            part = block & wide
+            cloud[part.within(wide)] = self._detect(scene, grid, block)[part.within(block)]
+        grown = dilate(cloud, self.options.dilate_m / grid.resolution_m)
+        valid = raster.valid & ~grown[rect.within(wide)]
+        pixels = np.where(valid, raster.pixels, np.int16(NODATA))
+        return Raster(raster.bands, pixels, valid, raster.geobox)
+
+    def _detect(self, scene: Scene, grid: Grid, block: Rect) -> NDArray[np.bool_]:
+        around = block.expand(self.detector.context_px)
+        look = self.inner.read(scene, self.detector.bands, grid, around)
+        if not look.valid.any() or self._level is None:
+            return np.zeros(block.shape, dtype=bool)
+        pixels = look.pixels.astype(np.float32) * np.float32(REFLECTANCE_SCALE)
+        found = self.detector.find(pixels, look.valid, self._level, self.options.threshold)
+        return found[block.within(around)]
