@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,6 @@ import time
 import urllib.request
 from pathlib import Path
 
-import httpx
 import numpy as np
 import psutil
 import shapely
@@ -27,6 +27,8 @@ from geopandas import GeoDataFrame
 
 PORT = 8391
 SEED = 20261121
+CONNECTIONS = 64
+Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def make_panel(folder: Path, sites: int, years: int) -> None:
@@ -63,35 +65,46 @@ def questions(rng: random.Random) -> str:
     return f"/api/collections/panel-{kind}/items?{box}{more}"
 
 
-async def load(rate: float, seconds: float) -> dict[str, object]:
+async def ask(wire: Wire, path: str) -> int:
+    """One request over a connection that is kept; a plain client leaves the cores to the server."""
+    reader, writer = wire
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: localhost:{PORT}\r\nAccept-Encoding: gzip\r\n\r\n".encode()
+    )
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+    length = re.search(r"\r\ncontent-length: (\d+)", head)
+    if length:
+        await reader.readexactly(int(length[1]))
+    return int(head.split()[1])
+
+
+async def load(rate: float, seconds: float, seed: int) -> dict[str, object]:
     """Send on time, and say how long answers took."""
-    rng = random.Random(SEED)
+    rng = random.Random(seed)
     took: dict[str, list[float]] = {"mvt": [], "items": []}
     wrong: list[str] = []
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{PORT}", limits=limits, timeout=30
-    ) as client:
+    free: asyncio.Queue[Wire] = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        free.put_nowait(await asyncio.open_connection("127.0.0.1", PORT))
 
-        async def one(path: str, due: float) -> None:
-            try:
-                answer = await client.get(path)
-                if answer.status_code not in (200, 204):
-                    wrong.append(f"{answer.status_code} {path}")
-            except httpx.HTTPError as error:
-                wrong.append(f"{error!r} {path}")
-            took["mvt" if "/tiles/" in path else "items"].append(time.perf_counter() - due)
+    async def one(path: str, due: float) -> None:
+        wire = await free.get()
+        status = await ask(wire, path)
+        free.put_nowait(wire)
+        if status not in (200, 204):
+            wrong.append(f"{status} {path}")
+        took["mvt" if "/tiles/" in path else "items"].append(time.perf_counter() - due)
 
-        begun, count = time.perf_counter() + 0.1, int(rate * seconds)
-        tasks = set()
-        for number in range(count):
-            due = begun + number / rate
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            task = asyncio.create_task(one(questions(rng), due))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        await asyncio.gather(*tasks)
-        lasted = time.perf_counter() - begun
+    begun, count = time.perf_counter() + 0.1, int(rate * seconds)
+    tasks = set()
+    for number in range(count):
+        due = begun + number / rate
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        task = asyncio.create_task(one(questions(rng), due))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+    await asyncio.gather(*tasks)
+    lasted = time.perf_counter() - begun
     every = np.array(took["mvt"] + took["items"]) * 1000
     return {
         "requests": count, "per_s": round(count / lasted, 1), "wrong": len(wrong),
@@ -105,9 +118,19 @@ def quantiles(ms: np.ndarray) -> dict[str, float]:
     return {name: round(float(np.percentile(ms, q)), 1) for name, q in marks.items()}
 
 
-def client(rate: float, seconds: float) -> dict[str, object]:
+def client(rate: float, seconds: float, seed: int) -> dict[str, object]:
     """The client as a process of its own."""
-    words = [sys.executable, __file__, "--client", "--rate", str(rate), "--seconds", str(seconds)]
+    words = [
+        sys.executable,
+        __file__,
+        "--client",
+        "--rate",
+        str(rate),
+        "--seconds",
+        str(seconds),
+        "--seed",
+        str(seed),
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout))
 
@@ -130,10 +153,11 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=5_000)
     parser.add_argument("--years", type=int, default=8)
     parser.add_argument("--folder", type=Path, help="a panel's folder that is there already")
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--client", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.client:
-        print(json.dumps(asyncio.run(load(asked.rate, asked.seconds))))
+        print(json.dumps(asyncio.run(load(asked.rate, asked.seconds, asked.seed))))
         return
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.folder
@@ -147,8 +171,8 @@ def main() -> None:
             up()
             print(f"up after {time.perf_counter() - begun:.1f} s", flush=True)
             watched = psutil.Process(server.pid)
-            for _ in range(asked.parts):
-                told = client(asked.rate, asked.seconds / asked.parts)
+            for part in range(asked.parts):  # each asks other questions
+                told = client(asked.rate, asked.seconds / asked.parts, asked.seed + part)
                 memory = watched.memory_info().rss / 2**20
                 busy = sum(watched.cpu_times()[:2])
                 print(json.dumps({**told, "rss_MiB": round(memory), "cpu_s": round(busy, 1)}),
