@@ -55,7 +55,7 @@ def _s2cloudless(
 @lru_cache(maxsize=1)
 def _trees() -> Any:
     try:
-        from s2cloudless import S2PixelCloudDetector
+        from s2cloudless.cloud_detector import S2PixelCloudDetector
     except ImportError as error:
         raise MissingExtraError(
             "mask kind s2cloudless needs an extra: pip install 'minetrace[clouds]'"
