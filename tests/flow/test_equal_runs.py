@@ -69,7 +69,9 @@ def test_the_order_of_scenes_and_tiles_changes_nothing(
     from minetrace.flow.engine import Engine
 
     each: Callable[..., None] = Engine.each
-    monkeypatch.setattr(Engine, "each", lambda self, tasks, done: each(self, tasks[::-1], done))
+    monkeypatch.setattr(
+        Engine, "each", lambda self, tasks, *rest, **more: each(self, tasks[::-1], *rest, **more)
+    )
     run(study(world, grid={"tile": 128}), tmp_path / "b")
     assert_equal(tmp_path / "a", tmp_path / "b")
 
