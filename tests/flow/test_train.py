@@ -17,9 +17,13 @@ from rasterio.transform import from_origin
 
 import minetrace as mt
 from minetrace.errors import DataSetError, LeakageError, StudyError
+from minetrace.flow.data_sets import open_set
+from minetrace.flow.evaluate import EvaluateOptions, evaluate
+from minetrace.flow.study_chips import SetStudy
 from minetrace.flow.train import train
 from minetrace.flow.train_study import TrainStudy
 from minetrace.predict.model_check import check_model
+from minetrace.predict.onnx import OnnxScorer
 from minetrace.testing.chips import write_square_chips, write_window_chips
 
 BANDS = ["blue", "green", "red"]
@@ -168,3 +172,16 @@ def test_our_patch_network_becomes_a_dense_model(tmp_path: Path) -> None:
     found = check_model(done.model)
     assert found.dense_difference is not None
     assert found.dense_difference < 1e-5
+
+
+def test_each_class_has_figures_of_its_own(tmp_path: Path) -> None:
+    chips = write_square_chips(tmp_path / "chips.npz", classes=3)
+    classes = {"classes": ["other", "mine", "pond"]}
+    done = train(study(chips, data=classes, fit={"steps": 40, "every": 40}), tmp_path / "out")
+    data = open_set(SetStudy(path=chips, bands=tuple(BANDS), classes=tuple(classes["classes"])))
+    report, _ = evaluate(OnnxScorer.open(done.model), data, EvaluateOptions("", disturb=0))
+    found = report.groups["By class, against all others"]
+    assert list(found) == ["mine", "pond"]
+    for of_class in found.values():
+        assert of_class.figures["IoU"].value > 0.3
+        assert of_class.figures["specificity"].value > 0.8

@@ -22,10 +22,12 @@ class ChipScorer:
     Attributes:
         scorer: the model.
         positions: where the model's bands stand in a chip.
+        only: the one class that is asked for; empty for any of them.
     """
 
     scorer: Scorer
     positions: tuple[int, ...]
+    only: str = ""
 
     @classmethod
     def over(cls, scorer: Scorer, bands: Sequence[str]) -> ChipScorer:
@@ -122,7 +124,7 @@ class ChipScorer:
                    for c in _starts(grown.shape[2], window, stride)]  # fmt: skip
         for row, col in corners:
             part = (slice(row, row + window), slice(col, col + window))
-            total[part] += _mine(self.scorer(grown[:, *part][None])[0], self.scorer.card)
+            total[part] += self._mine(self.scorer(grown[:, *part][None])[0])
             weight[part] += 1
         return total[:height, :width], weight[:height, :width], float("nan")
 
@@ -142,6 +144,12 @@ class ChipScorer:
             top = max(top, chance)
         return total, weight, float(top)
 
+    def _mine(self, probability: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(height, width), of (classes, height, width); a spread is no class."""
+        own = [i for i, name in enumerate(self.scorer.card.classes)
+               if name == self.only or (not self.only and name != "spread")]  # fmt: skip
+        return np.asarray(np.minimum(probability[own].sum(axis=0), 1), np.float32)
+
     def _windows(self, values: NDArray[np.float32]) -> Iterator[tuple[int, int, float]]:
         card = self.scorer.card
         step = card.grid_side * card.stride
@@ -151,16 +159,10 @@ class ChipScorer:
                 call = np.zeros((1, len(values), card.call_px, card.call_px), np.float32)
                 part = values[:, top : top + card.call_px, left : left + card.call_px]
                 call[0, :, : part.shape[1], : part.shape[2]] = part
-                for (i, j), chance in np.ndenumerate(_mine(self.scorer(call)[0], card)):
+                for (i, j), chance in np.ndenumerate(self._mine(self.scorer(call)[0])):
                     row, col = top + i * card.stride, left + j * card.stride
                     if row + card.window <= height and col + card.window <= width:
                         yield row, col, float(chance)
-
-
-def _mine(probability: NDArray[np.float32], card: ModelCard) -> NDArray[np.float32]:
-    """(height, width): any of the classes, of (classes, height, width); a spread is no class."""
-    own = [i for i, name in enumerate(card.classes) if name != "spread"]
-    return np.asarray(np.minimum(probability[own].sum(axis=0), 1), np.float32)
 
 
 def _too_small(card: ModelCard, height: int, width: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +97,7 @@ def evaluate(
     if not any(r.label is not None for r in results):
         raise DataSetError(f"{data.name}: nothing is known of these chips, all is ignore")
     evaluations, groups, counts = figures_of(results, data, options.seed, patch=patch)
+    groups |= _by_class(ask, chosen, blocks, threshold, options.seed, tell)
     shifts, matched = _shift(chosen, options.trained_on)
     changes = (*(DISTURBANCES if options.disturb else ()), *matched)
     disturbed, figure = _disturbed(ask, chosen, blocks, threshold, options, tell, changes)
@@ -119,6 +120,25 @@ def judge(
     results = list(_results(ask, data, blocks, threshold, tell))
     tell.finish()
     return results
+
+
+def _by_class(
+    ask: ChipScorer, data: DataSet, blocks: Sequence[str], threshold: float, seed: int,
+    tell: Reporter,
+) -> dict[str, dict[str, Evaluation]]:  # fmt: skip
+    """Figures of each class against all others, where model and chips share several."""
+    shared = [name for name in ask.scorer.card.classes if name in data.classes[1:]]
+    if len(shared) < 2:
+        return {}
+    figures = patch_figures if ask.scorer.card.output == "patch" else pixel_figures
+    found = {}
+    tell.start("scoring by class", len(data) * len(shared), 0.0)
+    for name in shared:
+        of = data.classes.index(name)
+        results = _results(replace(ask, only=name), data, blocks, threshold, tell, of=of)
+        found[name] = figures(list(results), seed=seed)
+    tell.finish()
+    return {"By class, against all others": found}
 
 
 def write_report(folder: Path, report: Report) -> tuple[Path, Path]:
@@ -145,7 +165,7 @@ def blocks_of(chips: Sequence[Chip], block_km: float) -> list[str]:
 
 def _results(
     ask: ChipScorer, data: DataSet, blocks: Sequence[str], threshold: float, tell: Reporter,
-    change: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
+    change: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None, of: int = 0,
 ) -> Iterator[ChipResult]:  # fmt: skip
     for start in range(0, len(data), TOGETHER):
         chips = data.chips[start : start + TOGETHER]
@@ -155,9 +175,18 @@ def _results(
         for chip, block, (_, mask), (chance, score) in zip(
             chips, blocks[start:], read, scores, strict=False
         ):
+            if of:
+                chip, mask = _one_class(chip, mask, of)
             yield _result(chip, block, mask, chance, score, threshold,
                           outlines=ask.scorer.card.output == "pixels")  # fmt: skip
             tell.advance(1, 0.0, 0)
+
+
+def _one_class(chip: Chip, mask: NDArray[np.uint8], of: int) -> tuple[Chip, NDArray[np.uint8]]:
+    """Labels of one class against all others."""
+    label = None if chip.label is None else int(chip.label == of)
+    one = np.where(mask == IGNORE, IGNORE, mask == of).astype(np.uint8)
+    return replace(chip, label=label), one
 
 
 def _result(
