@@ -75,6 +75,11 @@ def _figures(card: ModelCard) -> Iterator[str]:
         if isinstance(value, dict):
             numbers = {k: v for k, v in value.items() if isinstance(v, int | float)}
             if numbers:
-                yield f"{name}: {', '.join(f'{k} {v:.3g}' for k, v in numbers.items())}"
+                yield f"{name}: {', '.join(f'{k} {_number(v)}' for k, v in numbers.items())}"
         elif isinstance(value, int | float):
-            yield f"{name} {value:.3g}"
+            yield f"{name} {_number(value)}"
+
+
+def _number(value: float) -> str:
+    """Counts in full, figures to three places."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
