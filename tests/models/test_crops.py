@@ -99,6 +99,17 @@ def test_chips_labelled_as_a_whole_give_one_label(tmp_path: Path) -> None:
         Drawer(pool, 64, 1, 0.5, 3)(0)
 
 
+def test_a_mine_that_only_a_point_names_is_drawn_as_often_as_any(pool: Pool) -> None:
+    """Masks of such chips say 255 or 0 and never the class."""
+    named = tuple(replace(chip, label=n % 2) for n, chip in enumerate(pool.data.chips))
+    shares = np.zeros_like(pool.survey.shares)
+    shares[::2, 0] = 0.01
+    asked = Pool(replace(pool.data, chips=named), replace(pool.survey, shares=shares), whole=True)
+    assert asked.shares.tolist() == [[1, 0], [0, 1]] * 3
+    _, labels = Drawer(asked, 32, 400, 0.5, 3)(0)
+    assert labels.mean() == pytest.approx(0.5, abs=0.1)
+
+
 def test_a_set_without_training_chips_or_with_a_flat_band_is_refused(squares: DataSet) -> None:
     with pytest.raises(DataSetError, match="split 'train'"):
         survey(squares.where([]), BANDS)

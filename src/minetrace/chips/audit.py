@@ -253,9 +253,15 @@ def _balance(
             for index, word in names.items()
         }
         found[name]["chips with a mine"] = float(
-            np.mean([any(s.get(i, 0) > 0 for i in range(1, len(data.classes))) for s in shares])
+            np.mean([_has_a_mine(data, chip, contents) for chip in chips])
         )
     return found
+
+
+def _has_a_mine(data: DataSet, chip: Chip, contents: bool) -> bool:
+    """Whether a chip shows a class but the first, or a point says that there is one."""
+    shares = _shares(data, chip, contents) or {}
+    return bool(chip.label) or any(shares.get(i, 0) > 0 for i in range(1, len(data.classes)))
 
 
 def _shares(data: DataSet, chip: Chip, contents: bool) -> Mapping[int, float] | None:
@@ -278,6 +284,8 @@ def _uneven(
     for name in balance:
         for word in data.classes:
             here, there = balance[name][word], balance.get("train", balance[name])[word]
+            if here == 0 and word in _named(data, parts[name]):
+                continue
             if here == 0:
                 text = f"{name} has nothing of class {word}"
             elif there and not 1 / UNEVEN <= here / there <= UNEVEN:
@@ -287,6 +295,11 @@ def _uneven(
             n = len(parts[name])
             found.append(Finding("balance", False, name, "train", n, n, text))
     return found
+
+
+def _named(data: DataSet, chips: Sequence[Chip]) -> set[str]:
+    """Classes that chips are said to be of as a whole, whatever their masks show."""
+    return {data.classes[chip.label] for chip in chips if chip.label is not None}
 
 
 def _unknown(

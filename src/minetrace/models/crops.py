@@ -62,6 +62,24 @@ class Pool:
             self._bytes -= self._held.popitem(last=False)[1][0].nbytes
         return found
 
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """(chips, classes) as surveyed; for a patch network 1 for the class of the whole chip.
+
+        A chip may be of a class that its mask does not show: one that a point names.
+        """
+        if not self.whole:
+            return self.survey.shares
+        every = zip(self.data.chips, self.survey.shares, strict=True)
+        return np.array([_of_whole(chip.label, row) for chip, row in every])
+
+
+def _of_whole(label: int | None, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 for the class of a chip, (classes,); nothing if nobody knows it."""
+    if label is None and shares.any():
+        label = int(shares[1:].argmax()) + 1 if shares[1:].any() else 0
+    return np.zeros(len(shares)) if label is None else np.asarray(np.eye(len(shares))[label])
+
 
 def _label_of(mask: Mask) -> int:
     """The class that a mask makes of its chip: the most common but the first, if there is one."""
@@ -118,7 +136,7 @@ class Drawer:
         0 stands for chips of that class where they are labelled as a whole, else for any.
         """
         every = np.array(self.picked or range(len(self.pool)))
-        shares = self.pool.survey.shares[every]
+        shares = self.pool.shares[every]
         found = {k: every[shares[:, k] > 0] for k in range(shares.shape[1])}
         if not self.pool.whole or not len(found[0]):
             found[0] = every
