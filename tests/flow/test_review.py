@@ -147,6 +147,37 @@ def test_disputes_are_settled_by_who_did_not_answer_or_is_named() -> None:
     assert again.disputed("p0@2021")
 
 
+def test_nobody_settles_what_is_not_disputed(desk: Desk) -> None:
+    """One person with the right to answer cannot outvote all others beforehand."""
+    item = desk.queue.items[0].id
+    assert "nothing to settle" in str(say(desk, "eve", item, "not", "settle")["refused"])
+    say(desk, "ana", item, "mine")
+    assert "nothing to settle" in str(say(desk, "eve", item, "not", "settle")["refused"])
+    assert estimate_table(desk.queue, desk._standing()).loc[0, "answer_2021"] == "mine"
+    say(desk, "ben", item, "not")
+    assert say(desk, "eve", item, "mine", "settle")["refused"] == {}
+    assert say(desk, "eve", item, "not", "settle")["refused"] == {}  # eve thought again
+
+
+def test_an_edited_outline_outlives_agreement_and_dispute() -> None:
+    queue, item = toy(1), "p0@2021"
+    small = shapely.box(0, 0, 5e-5, 5e-5)
+    rows = [said(0, "ana", item, "outline", shapely.to_geojson(small)),
+            said(1, "ana", item, "answer", "mine")]  # fmt: skip
+    agreed = [*rows, replace(said(2, "ben", item, "answer", "mine"), said_at="2025-01-01T00:00Z")]
+    settled = [*rows, said(2, "ben", item, "answer", "not"), said(3, "cem", item, "settle", "mine")]
+    for told in (rows, agreed, settled):
+        (label,) = label_features(queue, Standing.of(told))["features"]  # type: ignore[misc]
+        assert shapely.geometry.shape(label["geometry"]).equals(small)
+    by_who_settled = [said(0, "ana", item, "answer", "mine"), said(1, "ben", item, "answer", "not"),
+                      said(2, "cem", item, "outline", shapely.to_geojson(small)),
+                      said(3, "cem", item, "settle", "mine")]  # fmt: skip
+    assert Standing.of(by_who_settled).outline(item)
+    assert not Standing.of(by_who_settled[:3]).outline(item)  # cem said nothing else yet
+    undone = Standing.of([*rows, said(2, "ana", item, "undo", "")])
+    assert not undone.outline(item)
+
+
 def test_kappa_of_cohen() -> None:
     """45 of 100 both yes, 25 both no, 15 and 15 apart: p0 0.70, pe 0.52, kappa 0.375."""
     one = np.repeat([1, 1, 0, 0], [45, 15, 15, 25])
@@ -220,7 +251,8 @@ def test_what_is_refused_is_said_and_the_rest_is_kept(desk: Desk) -> None:
     say(desk, "ana", item, "mine")
     assert "does not settle" in str(say(desk, "ana", item, "not", "settle")["refused"])
     assert len(desk.store.read(desk.queue.id)) == 1
-    for bad in ("", "[]", "[[[[0,0],[1,1]]]]", "[[[[0,0],[1,NaN],[2,2]]]]", '{"a":1}', "[[1]]"):
+    for bad in ("", "[]", "[[[[0,0],[1,1]]]]", "[[[[0,0],[1,NaN],[2,2]]]]", '{"a":1}', "[[1]]",
+                "[" * 100_000):  # fmt: skip
         with pytest.raises(LabelError):
             read_drawn(bad)
 

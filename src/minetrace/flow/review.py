@@ -176,6 +176,8 @@ class Desk:
             raise LabelError(f"{value!r} is none of {', '.join(VERDICTS)}")
         if kind == "settle" and who not in self.settlers and standing.verdict(item.id, who):
             raise LabelError("who answered an item does not settle it, unless named for that")
+        if kind == "settle" and not (standing.disputed(item.id) or item.id in standing.settled):
+            raise LabelError("people do not differ on this item, so there is nothing to settle")
         if kind == "note" and len(value) > NOTE_LENGTH:
             raise LabelError(f"a note has {len(value)} characters; the most are {NOTE_LENGTH}")
         if kind == "outline":
@@ -214,7 +216,13 @@ def read_drawn(value: str) -> BaseGeometry:
         shape = polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
     except LabelError:
         raise
-    except (ValueError, TypeError, IndexError, KeyError, shapely.errors.ShapelyError) as error:
+    except (
+        ValueError,
+        TypeError,
+        LookupError,
+        RecursionError,
+        shapely.errors.ShapelyError,
+    ) as error:
         raise LabelError("the outline is no list of rings of places") from error
     if shape.is_empty:
         raise LabelError("the outline has no ground")

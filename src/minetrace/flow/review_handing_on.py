@@ -116,8 +116,8 @@ def label_features(queue: Queue, standing: Standing) -> dict[str, object]:
         if stand is None:
             continue
         ground: BaseGeometry = item.unit
-        if stand.outline and stand.verdict == "mine":
-            ground = shapely.from_geojson(stand.outline)
+        if stand.verdict == "mine" and (edited := standing.outline(item.id)):
+            ground = shapely.from_geojson(edited)
         features.append({
             "type": "Feature", "geometry": mapping(ground),
             "properties": {

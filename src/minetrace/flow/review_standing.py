@@ -82,6 +82,17 @@ class Standing:
         """The answers that stand, of whomever."""
         return _given(self.answers.get(item, {}).values())
 
+    def outline(self, item: str) -> str:
+        """The outline that was edited last by who says mine, or by who settled it; or empty.
+
+        Whoever agrees without an edit leaves that of another as it is, and a verdict in a dispute
+        says whether there is a mine, not where it ends.
+        """
+        counts = ("mine", "") if item in self.settled else ("mine",)
+        stands = self.answers.get(item, {}).values()
+        edited = [stand for stand in stands if stand.outline and stand.verdict in counts]
+        return max(edited, key=lambda stand: stand.said_at).outline if edited else ""
+
     def disputed(self, item: str) -> bool:
         """Whether one says mine and another not, and nobody settled it."""
         told = {stand.verdict for stand in self.given(item)}
