@@ -17,6 +17,7 @@ import sys
 import time
 from pathlib import Path
 
+HOME = Path(__file__).resolve().parent
 _BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -34,10 +35,25 @@ def lay_out(study: Path, out: Path) -> None:
     shutil.copytree(study, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
 
 
+def surroundings() -> dict[str, str]:
+    """The environment of the commands: this Python's own come first."""
+    here = str(Path(sys.executable).parent)
+    told = {**os.environ, "PATH": here + os.pathsep + os.environ.get("PATH", ""),
+            "HF_HUB_OFFLINE": "1"}  # fmt: skip
+    loads = subprocess.run([sys.executable, "-c", "import torchvision"], capture_output=True,
+                           text=True, check=False)  # fmt: skip
+    if "operator torchvision::" in loads.stderr:
+        print("torchvision is of another build than torch here, and is helped to load: see "
+              "studies/torchvision")  # fmt: skip
+        told["PYTHONPATH"] = os.pathsep.join(
+            filter(None, (str(HOME / "torchvision"), os.environ.get("PYTHONPATH")))
+        )
+    return told
+
+
 def main(study: Path, out: Path) -> None:
     lay_out(study, out)
-    here = str(Path(sys.executable).parent)
-    world = {**os.environ, "PATH": here + os.pathsep + os.environ.get("PATH", "")}
+    world = surroundings()
     began, took = time.monotonic(), []
     for command in commands(study):
         print(f"\n$ {command}", flush=True)

@@ -63,6 +63,10 @@ def test_from_files_to_a_map_and_a_tally(command, tmp_path: Path) -> None:  # ty
     assert (tmp_path / "p/map/index.html").is_file()
     assert set(pyogrio.list_layers(tmp_path / "p/panel.gpkg")[:, 0]) == {"panel", "sites"}
     assert set(gpd.read_file(tmp_path / "p/tropical.gpkg").year) == {2020, 2021}
+    apart = {path.stem: gpd.read_file(path) for path in (tmp_path / "p/tropical").iterdir()}
+    assert {name: set(table.year) for name, table in apart.items()} == {
+        "2020": {2020}, "2021": {2021},
+    }  # fmt: skip
     code, said = command("panel", tmp_path / "a_2020.geojson", "--extent", "mined", "--previous",
                          tmp_path / "p", "--out", tmp_path / "q", "--table-only")  # fmt: skip
     assert code == 0, said

@@ -217,5 +217,5 @@ def test_wide_and_tropical_tables_hold_the_same_hectares() -> None:
     export = tropical(panel, pd.Series({"PER": "Peru"}))
     assert list(export.columns) == ["id", "iso_a3", "country_name", "year", "area", "geometry"]
     assert export.year.tolist() == [2018, 2020, 2020]
-    assert export["area"].sum() * 100 == pytest.approx(panel.area_ha.sum())
+    assert export["area"].sum() / 10_000 == pytest.approx(panel.area_ha.sum())
     assert set(export.country_name) == {"Peru"}

@@ -62,7 +62,8 @@ class PanelRequest:
         divide: how giant outlines are cut; see ``minetrace.panel.divide``.
         countries: what names each site's country; see ``minetrace.flow.countries``.
         everything: GeoPackage, tables and map as well as the table.
-        tropical: also write ``tropical.gpkg``, with the columns of the tropical panel.
+        tropical: also write ``tropical.gpkg`` and a file for each year under ``tropical/``, with
+            the columns of the tropical panel.
         title: of the map.
     """
 
@@ -264,12 +265,19 @@ def _write(
     write_hectares(out / "hectares.csv", rows)
     if request.tropical:
         export = tropical(panel, pd.Series(_country_names(request.countries), dtype=object))
-        write_whole(out / "tropical.gpkg", lambda part: write_layer(part, export, layer="tropical"))
+        _layer(out / "tropical.gpkg", export)
+        for year, own in export.groupby("year"):
+            _layer(out / "tropical" / f"{year}.gpkg", own)
     if not request.everything:
         return
     write_geopackage(out / "panel.gpkg", panel)
     write_plain(out / "sites.csv", wide(panel))
     _map(request, out, panel, rows, entered)
+
+
+def _layer(path: Path, table: gpd.GeoDataFrame) -> None:
+    """Outlines in the columns of the tropical panel."""
+    write_whole(path, lambda part: write_layer(part, table, layer="tropical"))
 
 
 def _remove_old(out: Path, request: PanelRequest) -> None:
@@ -278,6 +286,7 @@ def _remove_old(out: Path, request: PanelRequest) -> None:
         return
     if not request.tropical:
         (out / "tropical.gpkg").unlink(missing_ok=True)
+    shutil.rmtree(out / "tropical", ignore_errors=True)
     if not request.everything:
         for name in ("panel.gpkg", "sites.csv"):
             (out / name).unlink(missing_ok=True)

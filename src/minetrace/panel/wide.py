@@ -58,10 +58,11 @@ def tropical(panel: gpd.GeoDataFrame, names: pd.Series | None = None) -> gpd.Geo
 
     Returns:
         ``id`` (the site), ``iso_a3``, ``country_name``, ``year`` (of the period's first day; a
-        panel of quarters keeps its label), ``area`` in square kilometres and the outline, one row
-        per outline, EPSG:4326.
+        panel of quarters keeps its label), ``area`` in square metres and the outline, one row per
+        outline, EPSG:4326.
 
-    Source: columns as Sepin, Vashold & Kuschnig (2025) publish them.
+    Source: columns and their unit as the code of Sepin, Vashold & Kuschnig (2025) writes them; its
+    areas are planar in Goode's homolosine, ours are geodesic.
     """
     outlined = panel[panel.geometry.notna()]
     codes = outlined["country"] if "country" in panel.columns else pd.Series(None, outlined.index)
@@ -73,7 +74,7 @@ def tropical(panel: gpd.GeoDataFrame, names: pd.Series | None = None) -> gpd.Geo
         "iso_a3": codes.to_numpy(),
         "country_name": codes.map(names if names is not None else {}).to_numpy(),
         "year": year.to_numpy() if not whole.all() else outlined["start"].dt.year.to_numpy(),
-        "area": outlined[hectares_column(panel)].to_numpy() / 100.0,
+        "area": outlined[hectares_column(panel)].to_numpy() * 10_000.0,
     }
     flat = gpd.GeoSeries(shapely.force_2d(shapes), crs=LONLAT)
     return gpd.GeoDataFrame(table, geometry=flat)

@@ -83,7 +83,9 @@ def command(
         None, help="Cut giant outlines: distance:KM or watershed:KM.  [default: none is cut]"
     ),
     tropical: bool = typer.Option(
-        False, "--tropical", help="Also write tropical.gpkg, in the tropical panel's columns."
+        False,
+        "--tropical",
+        help="Also write tropical.gpkg and a file for each year, in the tropical panel's columns.",
     ),
     title: str | None = typer.Option(None, help="Of the map.  [default: the folder's name]"),
     table_only: bool = typer.Option(False, "--table-only", help="No GeoPackage, no map."),
