@@ -8,6 +8,7 @@ import numpy as np
 import rasterio
 
 from minetrace.core.raster import NODATA
+from minetrace.flow.fetch import fetch
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
 from minetrace.testing.models import write_unet
@@ -59,3 +60,24 @@ def test_radar_is_stacked_on_optical_bands(world: World, tmp_path: Path) -> None
     for path in (tmp_path / "a" / "composites" / "2021").glob("*.tif"):
         with rasterio.open(path) as blind:  # no radar, so nothing can be said
             assert (blind.read(1) == NODATA).all()
+
+
+def test_what_is_stacked_and_adjusted_is_fetched_as_a_composite_has_it(
+    world: World, tmp_path: Path
+) -> None:
+    base = world_study(world, name="both")
+    write_radar(Path(str(base["sources"][0]["path"])), tmp_path / "radar")
+    write_unet(
+        tmp_path / "unet", bands=("red", "swir16", "vv"), window=64, stride=64, widths=(4, 8, 8, 8)
+    )
+    settings = {
+        **base, "periods": [2019], "model": {"path": str(tmp_path / "unet")},
+        "sources": [{**base["sources"][0], "harmonise": "sentinel-2b"},
+                    {"path": str(tmp_path / "radar")}],
+    }  # fmt: skip
+    study = Study.of(settings)
+    run(study, tmp_path / "direct", workers=1)
+    assert fetch(study, tmp_path / "store").pieces
+    assert fetch(study, tmp_path / "store").new == 0
+    run(Study.read(tmp_path / "store" / "study.yaml"), tmp_path / "offline", workers=1)
+    assert_equal(tmp_path / "direct", tmp_path / "offline")

@@ -24,7 +24,7 @@ from minetrace.core.grid import Rect
 from minetrace.core.provenance import fingerprint
 from minetrace.core.raster import NODATA, stored_scale
 from minetrace.errors import ReadFailedError, TilesFailedError
-from minetrace.flow.compositing import begin_composite
+from minetrace.flow.compositing import bands_of, begin_composite, read_look, seen_by
 from minetrace.flow.imagery import attribution_of, name_of
 from minetrace.flow.plan import Job, Look, Place, plan
 from minetrace.flow.study import Study
@@ -165,12 +165,13 @@ def _errands(job: Job, reach_m: float) -> Iterator[_Errand]:
 
 
 def _read_hash(job: Job, place: Place, look: Look, rect: Rect) -> str:
-    grid = place.grid
+    grid, sensor = place.grid, seen_by(job, look)
     return fingerprint({
-        "recipe": FETCH_RECIPE, "bands": list(job.bands),
+        "recipe": FETCH_RECIPE, "bands": list(bands_of(job, look)),
         "scene": job.sources[look.source].signature(look.scene),
         "grid": [grid.crs, grid.resolution_m, grid.anchor],
         "rect": [rect.row, rect.col, rect.height, rect.width],
+        **({"harmonised": sensor} if sensor else {}),
     })  # fmt: skip
 
 
@@ -219,15 +220,15 @@ def _outcome(job: Job, store: Path, errand: _Errand) -> Piece | str:
 def _fetch_one(job: Job, store: Path, errand: _Errand) -> Piece:
     begun = time.monotonic()
     look, grid, rect = errand.look, errand.place.grid, errand.rect
-    raster = job.sources[look.source].read(look.scene, job.bands, grid, rect)
+    raster = read_look(job, errand.place, look, rect)  # as a composite would have it
     name, size, digest = "", 0, ""
     if raster.valid.any():
         ground = f"{grid.zone}_{rect.row}_{rect.col}"
         folder = f"pixels/{look.source}/{look.scene.day.year}/{ground}"
         name = f"{folder}/{errand.read_hash[:20]}.tif"
         write = partial(
-            write_cog, pixels=raster.pixels, grid=grid, rect=rect, names=job.bands, nodata=NODATA,
-            scales=[stored_scale(band) for band in job.bands],
+            write_cog, pixels=raster.pixels, grid=grid, rect=rect, names=raster.bands,
+            nodata=NODATA, scales=[stored_scale(band) for band in raster.bands],
             tags={"ACQUISITION_DATE": str(look.scene.day), "SCENE": look.scene.id},
         )  # fmt: skip
         write_whole(store / name, write)
@@ -242,8 +243,10 @@ def _finish(job: Job, store: Path, pieces: Sequence[Piece]) -> str:
     """Write what the store is, and the study that reads from it; returns that."""
     facts = []
     for study, source in zip(job.study.sources, job.sources, strict=True):
+        bands = tuple(band for band in job.bands if band in source.bands)
+        adjusted = ", adjusted to Landsat 8's bands" if getattr(study, "harmonise", None) else ""
         facts.append(SourceFacts(
-            name_of(study), job.bands, source.resolution_m, source.crs, source.level,
+            name_of(study) + adjusted, bands, source.resolution_m, source.crs, source.level,
             source.masking, study.licence, attribution_of(study), source.notes,
         ))  # fmt: skip
     outlines.write_region(store / pixel_store.REGION, job.region.geometry)
