@@ -110,4 +110,12 @@ def test_what_cannot_be_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(FailedError) as told:
         TeamAnswers.open(f"postgresql://ana:hush-hush@/db?host={tmp_path}&connect_timeout=1")
     assert "hush" not in str(told.value)
+    for password in (
+        "hush@hush",
+        "hush/hush",
+        "ok:hush@hush",
+    ):  # the driver takes a part for a host
+        with pytest.raises((FailedError, StudyError)) as told:
+            TeamAnswers.open(f"postgresql://ana:{password}@127.0.0.1:1/db")
+        assert "hush" not in str(told.value)
     assert "hush" not in repr(TeamAnswers("postgresql://ana:hush-hush@host/db"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, fields
@@ -97,8 +98,17 @@ class TeamAnswers:
                 "password with : / ? # or @ in it has to be written with %-signs in a URL"
             ) from error
         except psycopg.Error as error:
-            said = " ".join(str(error).split())[:200]
+            said = _without_secret(" ".join(str(error).split()), self.url)[:200]
             raise FailedError(
                 f"MINETRACE_ANSWERS: PostgreSQL does not do it ({said}); is the server up, and may "
                 "this user make and fill a table?"
             ) from error
+
+
+def _without_secret(said: str, url: str) -> str:
+    """Words of the server or the driver, which may take a part of the password for a host."""
+    known, _, _ = url.partition("://")[2].rpartition("@")
+    pieces = re.split(r"[:/?#@&=%]", known.partition(":")[2])
+    for piece in sorted(pieces, key=len, reverse=True):
+        said = said.replace(piece, "…") if piece else said
+    return said
