@@ -56,6 +56,18 @@ def test_a_proxy_is_told_its_name() -> None:
     assert not Safety("0.0.0.0").local
 
 
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_a_proxy_that_was_not_named_lets_nobody_be_this_machine(name: str) -> None:
+    """Proxies often ask with the Host that they reach us by, which is ours."""
+    passed_on = {"host": "127.0.0.1:8000", name: "203.0.113.9"}
+    answer = ask(guard(echo, Safety()), "GET", "/compute", headers=passed_on)
+    assert answer.status_code == 421
+    assert "--name" in answer.text
+    named = guard(echo, Safety(names=("maps.example.org",)))
+    assert ask(named, "GET", "/", headers=passed_on).is_success
+    assert ask(named, "GET", "/compute", headers=passed_on).status_code == 401
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"},
@@ -119,7 +131,8 @@ def test_computing_needs_a_role_unless_it_is_this_machine(monkeypatch: pytest.Mo
     assert [status(t) for t in (None, SECRET, f"{SECRET}-too", "guessed")] == [401, 200, 403, 401]
 
 
-@pytest.mark.parametrize("told", ["ana", "ana:king:" + SECRET, f"ana:read:{SECRET[:8]}"])
+@pytest.mark.parametrize("told", ["ana", "ana:king:" + SECRET, f"ana:read:{SECRET[:8]}",
+                                  f"local:write:{SECRET}", f"anybody:read:{SECRET}"])  # fmt: skip
 def test_tokens_that_cannot_be_used_are_refused_without_telling_them(
     told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

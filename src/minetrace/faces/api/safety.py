@@ -7,7 +7,9 @@ that keep a page from running what it was not given, and writes one line of audi
 without query, body or token.
 
 On loopback, whoever asks is the person at this machine and may do everything. On any other address,
-or behind a proxy that is named, whatever computes or writes needs a token; see `needs`.
+or behind a proxy that is named, whatever computes or writes needs a token; see `needs`. What a
+proxy that is not named passes on is refused, for it would make everybody the person at this
+machine.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 READS, ASKS = Rate(500, 2000), Rate(5, 40)
 _OWN_PAGE = ("same-origin", "none")
+_PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -202,6 +205,11 @@ class Guard:
             raise WrongHostError(
                 "the Host header names another server; a service behind a proxy is told its name "
                 "with --name"
+            )
+        if safety.local and any(name in headers for name in _PASSED_ON):
+            raise WrongHostError(
+                "a proxy passed this on, so whoever asks is not at this machine; start the service "
+                "with --name and the host name of the proxy"
             )
         if len(scope.get("raw_path", b"")) + len(scope["query_string"]) > limits.url_bytes:
             raise BadQueryError(f"the address is longer than {limits.url_bytes} bytes")

@@ -17,6 +17,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 VARIABLE = "MINETRACE_TOKENS"
 LEAST_CHARACTERS = 24
+NOBODY = ("local", "anybody")  # how those are called who come without a token
 _SHAPE = (
     f"{VARIABLE} must read NAME:ROLE:SECRET, several apart by spaces, ROLE one of "
     f"{', '.join(ROLES)}"
@@ -51,6 +52,8 @@ class Tokens:
         known = {}
         for number, entry in enumerate(os.environ.get(VARIABLE, "").split(), start=1):
             name, role, secret = [*entry.split(":", 2), "", ""][:3]
+            if name in NOBODY:  # whoever has it could speak in the name of anybody
+                raise StudyError(f"{VARIABLE}: entry {number}: {name!r} is no name; give another")
             if not name or role not in ROLES:
                 raise StudyError(f"{VARIABLE}: entry {number} is none; {_SHAPE}")
             if len(secret) < LEAST_CHARACTERS:
