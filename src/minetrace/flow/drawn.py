@@ -136,15 +136,16 @@ def _region_share(published: Published, ground: BaseGeometry) -> float | None:
 def _looked(published: Published, ground: BaseGeometry) -> dict[str, float]:
     """Share of the ground that has a score, by period; empty where no scores are stored.
 
-    Ground outside the region was not looked at, so that only what lies inside is counted.
+    Ground outside the region was not looked at, whether or not scores are stored, so that only
+    what lies inside is counted.
     """
     scores = published.views.scores
-    first = next((line[0] for line in scores.values() if line), None)
-    if first is None:
-        return {}
     of_region = _region_share(published, ground)
     if of_region == 0.0:
         return dict.fromkeys(scores, 0.0)
+    first = next((line[0] for line in scores.values() if line), None)
+    if first is None:
+        return {}
     region = published.views.region
     part = ground if region is None else shapely.intersection(region, ground)
     shape = project(shapely.segmentize(part, 0.01), LONLAT, first.crs)

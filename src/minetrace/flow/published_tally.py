@@ -18,7 +18,9 @@ def tally_of(published: Published) -> list[dict[str, Any]]:
     """
     told = published.files.get("tallies.csv")
     if told is not None:
-        table = pd.read_csv(told, dtype={"period": str, "territory": str})
+        table = pd.read_csv(  # NA is Namibia, and no gap
+            told, dtype={"period": str, "territory": str}, keep_default_na=False, na_values=[""]
+        )
     else:
         table, _ = count(TallyRequest((published.root,)))
     return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
+import time
 import warnings
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import shapely
@@ -26,6 +31,8 @@ from minetrace.faces.api.cql2 import matching
 from minetrace.faces.api.refusals import BadQueryError
 from minetrace.faces.api.safety import Safety
 from minetrace.flow.drawn import statistics
+from minetrace.flow.published import Published
+from minetrace.flow.published_tally import tally_of
 from minetrace.panel.drawn import shares_inside
 from minetrace.publish.pmtiles import Place
 from minetrace.publish.pmtiles_reader import Tiles
@@ -132,6 +139,28 @@ def test_filters_that_cannot_be_read_say_so(service: Service, text: str) -> None
     assert service.get(ITEMS, params={"filter": text}).status_code == 400
 
 
+def _liked(pattern: str, text: str) -> bool:
+    """LIKE as the grammar says it, without any regular expression."""
+    if not pattern:
+        return not text
+    if pattern[0] == "%":
+        return any(_liked(pattern[1:], text[k:]) for k in range(len(text) + 1))
+    return bool(text) and pattern[0] in ("_", text[0]) and _liked(pattern[1:], text[1:])
+
+
+@given(st.text("ab_%", max_size=7), st.text("ab\n", max_size=7))
+def test_like_means_what_it_says(pattern: str, text: str) -> None:
+    column = {"name": pd.Series([text])}
+    assert matching(f"name LIKE '{pattern}'", column, 1).tolist() == [_liked(pattern, text)]
+
+
+def test_a_filter_cannot_keep_the_service_at_work() -> None:
+    """A backtracking pattern takes four seconds for 12 joints of 29 letters, years for these."""
+    column, began = {"name": pd.Series(["ab" * 200] * 100)}, time.perf_counter()
+    assert not matching(f"name LIKE '{'%_' * 100}%a%!'", column, 100).any()
+    assert time.perf_counter() - began < 5
+
+
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_reader_of_filters(text: str) -> None:
     with suppress(BadQueryError):
@@ -200,6 +229,24 @@ def test_looks_inside_a_polygon_are_those_of_the_scores(service: Service) -> Non
     told = {row["period"]: row["looked_share"] for row in statistics(published, region)["periods"]}
     for label, share in published.views.looked.items():
         assert told[label] == pytest.approx(share, abs=0.01)
+
+
+def test_outside_the_region_nobody_looked_even_if_no_scores_were_handed_on(
+    service: Service, tmp_path: Path
+) -> None:
+    for name in ("panel.parquet", "region.geojson", "study.yaml", "datacard.json"):
+        shutil.copy(service.root / name, tmp_path)
+    told = statistics(Published.open(tmp_path, name="bare"), box(10, 10, 10.01, 10.01))
+    assert told["region_share"] == 0
+    assert {(row["area_ha"], row["looked_share"]) for row in told["periods"]} == {(None, 0.0)}
+
+
+def test_namibia_is_no_gap(service: Service, tmp_path: Path) -> None:
+    published = service.app.state.service.run("oro-manso")
+    (tmp_path / "tallies.csv").write_text("territory,period,present_ha\nNA,2021,\n,2021,3\n")
+    told = tally_of(replace(published, files={"tallies.csv": tmp_path / "tallies.csv"}))
+    assert told[0]["territory"] == "NA"
+    assert pd.isna([told[0]["present_ha"], told[1]["territory"]]).all()
 
 
 @pytest.mark.parametrize(
