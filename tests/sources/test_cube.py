@@ -132,3 +132,22 @@ def test_radar_over_the_same_ground(shared_data: Path) -> None:
     made, middle = (c.result(("vv",), GRID.geobox(rect)) for c in (mean, median))
     assert (made.pixels != NODATA).all()
     assert -1500 < np.median(middle.pixels) < np.median(made.pixels) < -500  # speckle is skewed
+
+
+def test_bands_of_another_grid_or_other_dates_are_not_read_by_position(tmp_path: Path) -> None:
+    path = tmp_path / "cube.nc"
+    counts = np.ones((3, 12, 16), np.uint16)
+    fine = {"yf": 9_595_795.0 - 10 * np.arange(12), "xf": 260_905.0 + 10 * np.arange(16)}
+    finer = xr.DataArray(counts, fine, ("t", "yf", "xf"), attrs={"scale_factor": 1e-4})
+    later = xr.DataArray(counts[:, :6, :8], {"later": TIMES + np.timedelta64(400, "D")},
+                         ("later", "y", "x"), attrs={"scale_factor": 1e-4})  # fmt: skip
+    for other, dims in ((finer, "t, yf, xf"), (later, "later, y, x")):
+        write_cube(path, assign={"B11": other})
+        with pytest.raises(RasterError, match=f"B11 is over {dims}, and B04 over t, y, x; give"):
+            FileSource(FileOptions(path))
+    write_cube(path, assign={"quality": finer})
+    assert FileSource(FileOptions(path)).bands == ("red", "nir08", "vv")
+    turned = write_cube(path).transpose("t", "x", "y", missing_dims="ignore")
+    turned.to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(RasterError, match=r"B04 has its columns before its rows \(t, x, y\)"):
+        FileSource(FileOptions(path))

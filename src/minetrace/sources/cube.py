@@ -8,7 +8,7 @@ judged as those of any file.
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -34,6 +34,7 @@ from minetrace.sources.source import Scene
 from minetrace.store.handles import closed_at_exit
 
 EVEN = 1e-3  # of a pixel, that spacing may vary by
+_EAST = {"x", "lon", "longitude", "easting", "projection_x_coordinate"}
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,16 @@ def cube_shots(path: Path, options: FileOptions) -> dict[Scene, Shot]:
             raise RasterError(
                 f"{path}: no variable over time, y and x; give each date a GeoTIFF of its own"
             )
-        first = next(iter(layers.values()))
-        place = _placed(path, cube, first)
         names = list(layers)
         bands = {
             name: (names[index - 1], _band(path, name, layers[names[index - 1]], options))
             for name, index in find_bands(path, names, options.bands).items()
         }
         mask = _mask(path, names, layers, options.mask)
+        used = [variable for variable, _ in (*bands.values(), *([mask] if mask else []))]
+        first = layers[used[0] if used else names[0]]
+        _refuse_apart(path, {name: layers[name] for name in used})
+        place = _placed(path, cube, first)
         moments = [np.datetime64(t, "s") for t in cube[_time(first)].values]
     return {
         Scene(f"{path.name}#{when}", _day(when)): _shot(path, place, n, when, bands, mask)
@@ -138,6 +141,31 @@ def _time(variable: Any) -> Hashable | None:
     coordinate = variable.coords.get(dim)
     is_time = coordinate is not None and coordinate.dtype.kind == "M"
     return dim if is_time else None
+
+
+def _refuse_apart(path: Path, used: Mapping[str, Any]) -> None:
+    """Raise unless bands and mask share one grid and one line of moments, rows before columns."""
+    over = {name: tuple(map(str, variable.dims)) for name, variable in used.items()}
+    first = next(iter(over), "")
+    for name, dims in over.items():
+        if dims != over[first]:
+            raise RasterError(
+                f"{path}: {name} is over {', '.join(dims)}, and {first} over "
+                f"{', '.join(over[first])}; give what has another grid or other dates a file of "
+                "its own"
+            )
+        if _runs_east(used[name], used[name].dims[1]):
+            raise RasterError(
+                f"{path}: {name} has its columns before its rows ({', '.join(dims)}); write it "
+                "with xarray's 'transpose(time, y, x)' first"
+            )
+
+
+def _runs_east(variable: Any, dim: Hashable) -> bool:
+    """Whether a dimension counts columns, by its name or its coordinate (CF conventions, 4)."""
+    told = variable.coords[dim].attrs if dim in variable.coords else {}
+    said = (dim, told.get("standard_name"), told.get("axis"))
+    return not _EAST.isdisjoint(str(one).lower() for one in said)
 
 
 def _placed(path: Path, cube: Any, variable: Any) -> _Place:
