@@ -24,6 +24,7 @@ from minetrace.errors import (
     RadiometryError,
     StudyError,
 )
+from minetrace.sources.bands import BandSpec
 from minetrace.sources.planet import PlanetSource
 from minetrace.sources.planet_api import Haze, Mosaic
 from minetrace.sources.planet_choice import Offer, clearest, mean_haze, read_info, read_offers
@@ -241,6 +242,14 @@ def test_what_is_made_for_the_eye_is_no_reflectance(tmp_path: Path) -> None:
     assert QuadSource(QuadOptions(tmp_path, scale=1 / 255)).bands == ("red", "green", "blue")
     with pytest.raises(MissingFileError, match="no folder of a year"):
         QuadSource(QuadOptions(tmp_path / "2021"))
+
+
+def test_quads_of_different_numbers_are_not_read_alike(tmp_path: Path) -> None:
+    visual = Basemap("visual", YEARS[0][0], YEARS[0][0], {}, 10, "uint8")
+    write_quad(tmp_path / "2021" / f"{WEST}.tif", WEST, BASEMAPS[0])
+    write_quad(tmp_path / "2021" / f"{EAST}.tif", EAST, visual)
+    with pytest.raises(RadiometryError, match=r"uint8 and .* uint16.*folders of their own"):
+        QuadSource(QuadOptions(tmp_path, bands={"red": BandSpec(index=1)}))
 
 
 hazes = st.lists(

@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.core.bands import nearest
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.raster import NODATA, Raster
-from minetrace.errors import BandError, MissingFileError, StudyError
+from minetrace.errors import BandError, MissingFileError, RadiometryError, StudyError
 from minetrace.sources import place, shot
 from minetrace.sources.bands import BandSpec
 from minetrace.sources.dates import DateOptions
@@ -56,7 +56,7 @@ class QuadSource:
 
     Raises:
         MissingFileError: the folder, or a folder of a year in it, is not there.
-        RadiometryError: what the counts mean would be a guess.
+        RadiometryError: what the counts mean would be a guess, or is not the same in all files.
         RasterError: a file cannot be opened.
     """
 
@@ -64,6 +64,7 @@ class QuadSource:
         self.options = options
         found = {scene: _quads(files, scene, options) for scene, files in _years(options.path)}
         self._images = dict(sorted(found.items(), key=lambda one: (one[0].day, one[0].id)))
+        _refuse_mixed([image for line in self._images.values() for image in line])
 
     @property
     def _first(self) -> Image:
@@ -164,6 +165,19 @@ def refuse_unknown(bands: Sequence[str], known: Sequence[str], where: str) -> No
         raise BandError(
             f"no band {', '.join(missing)} in the imagery ({where} has {', '.join(known)})"
             + (f"; did you mean {hint}?" if hint else "")
+        )
+
+
+def _refuse_mixed(images: Sequence[Image]) -> None:
+    """Raise if some counts have 8 bits and others 16: one scale cannot be right for both."""
+    kinds = {image.path: next(iter(image.bands.values())).dtype for image in images}
+    first, *others = kinds.items()
+    odd = next((one for one in others if one[1] != first[1]), None)
+    if odd is not None:
+        raise RadiometryError(
+            f"sources.path: {odd[0]} holds {odd[1]} and {first[0]} {first[1]}, so the numbers of "
+            "one are not those of the other; keep visual and surface reflectance quads in folders "
+            "of their own"
         )
 
 
