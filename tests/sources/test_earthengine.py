@@ -6,6 +6,7 @@ import importlib.util
 import json
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,15 @@ def test_landsat_is_a_median_of_clear_pixels(server: EarthEngineServer, tmp_path
     assert look.valid.all()
     assert np.abs(look.pixels[0] - (red * 2.75e-5 - 0.2) * 1e4).max() <= 0.5 + 1e-6
     assert np.abs(look.pixels[1] - kelvin * 10).max() <= 0.5 + 1e-6
+
+
+def test_a_period_within_the_first_year_is_looked_at(
+    server: EarthEngineServer, tmp_path: Path
+) -> None:
+    ends = [date(2013, 1, 1), date(2013, 3, 1), date(2013, 7, 1), date(2013, 10, 1)]
+    spans = tuple(pairwise(ends))
+    here = source(server, tmp_path, product="landsat-8-9", bands=(), spans=spans)
+    assert [str(scene.day)[:7] for scene in here.scenes()] == ["2013-05", "2013-08"]
 
 
 def test_radar_is_decibels(server: EarthEngineServer, tmp_path: Path) -> None:

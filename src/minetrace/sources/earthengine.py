@@ -220,7 +220,7 @@ class EarthEngineSource:
 
     def _found(self) -> dict[Scene, _Shown]:
         if self._what.scenes == "periods":
-            spans = [s for s in self.quest.spans if s[1].year > self._what.first_year]
+            spans = [span for span in self.quest.spans if span[1] > self._what.first]
             return {Scene(f"{self.options.product} {a} to {b}", a + (b - a) / 2):
                     _Shown((), (a, b), self.quest.ground) for a, b in spans}  # fmt: skip
         return _by_day(self._listed())

@@ -43,7 +43,7 @@ class Product:
         scenes: ``days``: the images of a day are a scene; ``periods``: a period's are one.
         clouds: how clouds are kept out, in words; empty for not.
         level: of reflectance.
-        first_year: from which on there are images.
+        first: day from which on there are images.
         credit: said beside its pictures.
         only: which images of a collection are taken, in the service's words.
     """
@@ -56,28 +56,28 @@ class Product:
     scenes: Literal["days", "periods"]
     clouds: str
     level: Literal["toa", "boa"] | None
-    first_year: int
+    first: date
     credit: str
     only: str = ""
 
 
-def _sentinel2(collection: str, level: Literal["toa", "boa"], year: int) -> Product:
+def _sentinel2(collection: str, level: Literal["toa", "boa"], first: date) -> Product:
     names = {common: _plain(own) for own, common in SENTINEL2.items()
              if level == "toa" or own != "B10"}  # fmt: skip
     return Product(
         f"Sentinel-2 {'L1C' if level == 'toa' else 'L2A'}, harmonised, with Cloud Score+",
         (collection,), names, dict.fromkeys(names, (1e-4, 0.0)), 10.0, "days",
-        f"Cloud Score+ at least {CLEAR_FROM:g}", level, year,
+        f"Cloud Score+ at least {CLEAR_FROM:g}", level, first,
         "contains modified Copernicus Sentinel data",
     )  # fmt: skip
 
 
 def _landsat(
-    title: str, collections: tuple[str, ...], names: Mapping[str, str], year: int
+    title: str, collections: tuple[str, ...], names: Mapping[str, str], first: date
 ) -> Product:
     scaling = {band: _KELVIN if is_thermal(band) else _SURFACE for band in names}
     return Product(
-        title, collections, names, scaling, 30.0, "periods", "QA_PIXEL", "boa", year,
+        title, collections, names, scaling, 30.0, "periods", "QA_PIXEL", "boa", first,
         "Landsat data courtesy of the U.S. Geological Survey",
     )  # fmt: skip
 
@@ -88,20 +88,20 @@ def _plain(own: str) -> str:
 
 
 PRODUCTS = {
-    "sentinel-2-l2a": _sentinel2("COPERNICUS/S2_SR_HARMONIZED", "boa", 2017),
-    "sentinel-2-l1c": _sentinel2("COPERNICUS/S2_HARMONIZED", "toa", 2015),
+    "sentinel-2-l2a": _sentinel2("COPERNICUS/S2_SR_HARMONIZED", "boa", date(2017, 3, 28)),
+    "sentinel-2-l1c": _sentinel2("COPERNICUS/S2_HARMONIZED", "toa", date(2015, 6, 27)),
     "landsat-8-9": _landsat(
         "Landsat 8 and 9, a composite a period, six reflective bands and the thermal one",
-        ("LANDSAT/LC08/C02/T1_L2", "LANDSAT/LC09/C02/T1_L2"), _OLI, 2013,
+        ("LANDSAT/LC08/C02/T1_L2", "LANDSAT/LC09/C02/T1_L2"), _OLI, date(2013, 3, 18),
     ),
     "landsat-5-7": _landsat(
         "Landsat 5 and 7, a composite a period, six reflective bands and the thermal one",
-        ("LANDSAT/LT05/C02/T1_L2", "LANDSAT/LE07/C02/T1_L2"), _TM, 1984,
+        ("LANDSAT/LT05/C02/T1_L2", "LANDSAT/LE07/C02/T1_L2"), _TM, date(1984, 3, 16),
     ),
     "sentinel-1": Product(
         "Sentinel-1 ground range, interferometric wide swath, decibels", ("COPERNICUS/S1_GRD",),
         {"vv": "VV", "vh": "VH"}, {"vv": (1.0, 0.0), "vh": (1.0, 0.0)}, 10.0, "days", "", None,
-        2014, "contains modified Copernicus Sentinel data",
+        date(2014, 10, 3), "contains modified Copernicus Sentinel data",
         only='properties.instrumentMode = "IW"',
     ),
 }  # fmt: skip
