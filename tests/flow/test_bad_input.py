@@ -70,9 +70,15 @@ def test_an_unknown_key_names_the_nearest(ask: Any) -> None:
     "https://example.org/stac?X-Amz-Signature=hunter2", "https://me:hunter2@example.org:port/stac",
 ])  # fmt: skip
 def test_a_secret_in_an_address_is_refused_and_not_repeated(ask: Any, url: str) -> None:
-    done = ask(sources=[{"kind": "stac", "url": url, "collection": "c"}])
-    refused(done, 2, "example.org")
-    assert "hunter2" not in done.stderr
+    open_access = {"kind": "stac", "url": "https://example.org", "collection": "c"}
+    for source in (
+        {**open_access, "url": url}, {**open_access, "access": {"kind": "sas", "url": url}},
+        {"kind": "planet", "url": url},
+        {"kind": "earthengine", "product": "sentinel-1", "url": url},
+    ):  # fmt: skip
+        done = ask(sources=[source])
+        refused(done, 2, "example.org")
+        assert "hunter2" not in done.stderr
 
 
 def test_missing_and_empty_imagery(ask: Any, tmp_path: Path) -> None:

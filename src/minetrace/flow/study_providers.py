@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from minetrace.flow.study_parts import Bands, Closed, FilePath, RequestStudy
+from minetrace.store.http import holds_secret, redacted
+
+
+def without_secret(address: str) -> str:
+    """An address as it is.
+
+    Raises:
+        ValueError: it holds a secret; a study is written into the run folder.
+    """
+    if holds_secret(address):
+        raise ValueError(
+            f"{redacted(address)}: a study is written down, so its addresses hold no password, key "
+            "or token; name the environment variable that has it, or take it out"
+        )
+    return address
+
+
+Address = Annotated[str, AfterValidator(without_secret)]
+"""An address without a secret in it."""
 
 
 class PlanetStudy(Closed):
@@ -26,7 +45,7 @@ class PlanetStudy(Closed):
     bands: Bands | None = Field(None, description="common name: {index}; default: the product's")
     scale: float | None = Field(None, description="needed for visual mosaics; else the product's")
     offset: float | None = Field(None, description="added to number * scale")
-    url: str = Field("https://api.planet.com", description="of the service")
+    url: Address = Field("https://api.planet.com", description="of the service")
     key_env: str = Field("PL_API_KEY", description="environment variable of the API key")
     requests: RequestStudy = RequestStudy()
     refresh: bool = Field(False, description="choose again, whatever was chosen before")
@@ -70,7 +89,7 @@ class EarthEngineStudy(Closed):
         None, description="of Google Cloud; default: EARTHENGINE_PROJECT in the environment"
     )
     ceiling: CeilingStudy = CeilingStudy()
-    url: str = Field("https://earthengine.googleapis.com", description="of the service")
+    url: Address = Field("https://earthengine.googleapis.com", description="of the service")
     requests: RequestStudy = RequestStudy()
     refresh: bool = Field(False, description="list the images again")
     licence: str = Field("", description="said in the data card")

@@ -27,8 +27,14 @@ from minetrace.flow.study_parts import (
     RequestStudy,
     resolved,
 )
-from minetrace.flow.study_providers import EarthEngineStudy, FetchedStudy, PlanetStudy, QuadStudy
-from minetrace.store.http import holds_secret, redacted
+from minetrace.flow.study_providers import (
+    Address,
+    EarthEngineStudy,
+    FetchedStudy,
+    PlanetStudy,
+    QuadStudy,
+    without_secret,
+)
 
 __all__ = [
     "SOURCES", "AccessStudy", "AnySource", "BandStudy", "Closed", "DateStudy", "FilePath",
@@ -68,12 +74,7 @@ class SourceStudy(Closed):
 def _catalog_url(value: Any, info: ValidationInfo) -> Any:
     """An address stays as it is; a path is one of a catalog on disk."""
     if not isinstance(value, str) or "://" in value:
-        if isinstance(value, str) and holds_secret(value):
-            raise ValueError(
-                f"{redacted(value)}: a study is written down, so its addresses hold no password, "
-                "key or token; name the environment variable that has it in access"
-            )
-        return value
+        return without_secret(value) if isinstance(value, str) else value
     return str(resolved(value, info))
 
 
@@ -83,7 +84,7 @@ class AccessStudy(Closed):
     kind: Literal["open", "sas", "s3", "bearer"] = Field(
         "open", description="freely, by signed addresses, by S3 keys, or by a token"
     )
-    url: str = Field("", description="of the token service (sas) or the endpoint (s3)")
+    url: Address = Field("", description="of the token service (sas) or the endpoint (s3)")
     hosts: tuple[str, ...] = Field(
         (), description="endings of its hosts; default: all, for a token the catalog's own"
     )

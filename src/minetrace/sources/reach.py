@@ -17,7 +17,7 @@ from minetrace.sources.planet_api import PlanetApi
 from minetrace.sources.planet_options import KEY_ENV, URL
 from minetrace.sources.stac_profiles import PROFILES, Profile
 from minetrace.sources.stac_signing import Access, signer
-from minetrace.store.http import HttpClient, HttpOptions
+from minetrace.store.http import HttpClient, HttpOptions, redacted
 
 IMPATIENT = HttpOptions(attempts=2, connect_s=5.0, read_s=15.0)
 _SAS_SAMPLE = "https://sentinel2l2a01.blob.core.windows.net/sentinel2-l2/sample"
@@ -123,9 +123,9 @@ def _stac(client: HttpClient, url: str, ways: Sequence[Access]) -> tuple[State, 
     if reply.status in (401, 403) and open_way is not None:
         reply = client.request("GET", url, sign=signer(open_way, client))
     if reply.status in (401, 403):
-        return "refused", f"{url}: wants an account (HTTP {reply.status})"
+        return "refused", f"{redacted(url)}: wants an account (HTTP {reply.status})"
     if reply.status != 200:
-        return "unreachable", f"{url}: HTTP {reply.status}"
+        return "unreachable", f"{redacted(url)}: HTTP {reply.status}"
     if open_way is None:
         names = ", or ".join(" and ".join(way.needs) for way in ways)
         return "no keys", f"the catalog answers; its files want {names}"
