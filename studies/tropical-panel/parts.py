@@ -1,0 +1,30 @@
+"""Say of each chip in which part it is, by a fixed list of mines.
+
+    python parts.py chips data/mining_polygons.gpkg data/parts.csv > list.csv
+
+``parts.csv`` has columns ``id`` and ``split``, as the folders of the published data set divide its
+images, which are named by the mine in their middle. A chip goes where the nearest mine does.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+
+
+def parts(chips: gpd.GeoDataFrame, mines: gpd.GeoDataFrame, list_: pd.DataFrame) -> pd.DataFrame:
+    """Columns ``name`` and ``split``, a row a chip."""
+    metres = mines.estimate_utm_crs()
+    near = gpd.sjoin_nearest(chips.to_crs(metres)[["name", "geometry"]], mines.to_crs(metres))
+    near = near.merge(list_, on="id").sort_values(["name", "id"])
+    return near.drop_duplicates("name")[["name", "split"]]
+
+
+if __name__ == "__main__":
+    folder, inventory, fixed = map(Path, sys.argv[1:])
+    frames = gpd.read_file(folder / "chips.geojson")
+    told = parts(frames, gpd.read_file(inventory)[["id", "geometry"]], pd.read_csv(fixed))
+    told.to_csv(sys.stdout, index=False)
