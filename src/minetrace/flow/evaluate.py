@@ -196,7 +196,7 @@ def _result(
     known = (mask != IGNORE) & np.isfinite(chance)
     mine, said = mask[known] > 0, chance[known] >= threshold
     hits = (mine & said).sum(), (~mine & said).sum(), (mine & ~said).sum(), (~mine & ~said).sum()
-    label = bool(chip.label) if chip.label is not None else _label(mask)
+    label = label_of(chip, mask)
     objects = None
     if outlines:
         mapped = known & (np.nan_to_num(chance) >= threshold)
@@ -209,8 +209,10 @@ def _result(
     )  # fmt: skip
 
 
-def _label(mask: NDArray[np.uint8]) -> bool | None:
+def label_of(chip: Chip, mask: NDArray[np.uint8]) -> bool | None:
     """Whether a chip shows a mine; None if a mine might hide in what nobody knows."""
+    if chip.label is not None:
+        return bool(chip.label)
     if ((mask > 0) & (mask != IGNORE)).any():
         return True
     return False if (mask == IGNORE).mean() < 0.5 else None

@@ -28,6 +28,7 @@ def card_facts(card: ModelCard) -> list[tuple[str, str]]:
     """A card as labelled lines: what it says, takes and gives, and where it comes from."""
     return [
         ("says", card.description),
+        ("int8", _int8(card)),
         ("takes", _takes(card)),
         ("scaled", "" if card.input_shape else "; ".join(_scalings(card))),
         ("gives", _gives(card)),
@@ -36,6 +37,20 @@ def card_facts(card: ModelCard) -> list[tuple[str, str]]:
         ("figures", "; ".join(_figures(card))),
         ("sha256", card.sha256),
     ]
+
+
+def _int8(card: ModelCard) -> str:
+    """What a copy in int8 was made from and lost; empty for any other model."""
+    found, made_from = card.metrics.get("int8"), card.metrics.get("made_from")
+    if not isinstance(found, dict) or not isinstance(made_from, dict):
+        return ""
+    names = ("ROC AUC", "AP", "IoU")
+    figures = ", ".join(f"{n} {found['int8'][n]:.3f} ({found['fp32'][n]:.3f})" for n in names)
+    return (
+        f"counts in eight bits, made from {made_from['name']} ({made_from['sha256'][:12]}), whose "
+        f"figures stand in brackets: {figures}, on {found['measured_on']}"
+        + (f"; more loss was allowed: {found['allowed']}" if "allowed" in found else "")
+    )
 
 
 def _takes(card: ModelCard) -> str:
