@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from minetrace.errors import RunError
 from minetrace.flow.check import Check, check, kinds_of, repair
 from minetrace.flow.status import StageTotal, status
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
 from minetrace.store.ledger import Ledger
+from minetrace.store.outlines import read_table
 from minetrace.store.run_folder import RunFolder
 from minetrace.testing.results import assert_equal
 from minetrace.testing.world import World, world_study
@@ -78,10 +80,11 @@ def test_every_fault_is_named_and_mended(world: World, calm: Path, tmp_path: Pat
     tiles[1].with_suffix(".json").unlink()
     tiles[2].unlink()
     scores[0].with_suffix(".json").write_text("{")
+    scores[1].with_suffix(".json").write_text("{}")
     (out / "scores/2019" / ".part-1-x.tif").write_bytes(b"half")
     before = snapshot(out)
     found = check(out)
-    assert faults(found)["damaged"] == 2
+    assert faults(found)["damaged"] == 3
     assert faults(found)["orphan"] == 2
     assert faults(found)["half-written"] == 1
     assert snapshot(out) == before
@@ -92,6 +95,29 @@ def test_every_fault_is_named_and_mended(world: World, calm: Path, tmp_path: Pat
     run(study(world), out)
     assert faults(check(out)) == {}
     assert_equal(calm, out)
+
+
+def test_mending_keeps_the_names_of_sites(world: World, tmp_path: Path) -> None:
+    """A panel that began in a later year has other names than one made anew would have."""
+    out, longer = tmp_path / "run", study(world, periods=[2019, 2020])
+    run(study(world, periods=[2020]), out)
+    run(longer, out)
+    panel = out / "panel.parquet"
+    names = set(read_table(panel)["site_id"])
+    panel.with_name("panel.parquet.json").unlink()  # as a kill between the two leaves it
+    assert faults(check(out)) == {"stale": 1}
+    assert repair(check(out)) == 0
+    run(longer, out)
+    assert set(read_table(panel)["site_id"]) == names
+    read_table(panel).assign(remark="by hand").to_parquet(panel)
+    assert faults(check(out)) == {"damaged": 1}
+    assert repair(check(out)) == 1
+    run(longer, out)
+    assert set(read_table(panel)["site_id"]) == names
+    panel.write_bytes(panel.read_bytes()[:200])
+    with pytest.raises(RunError, match="names of sites"):
+        run(longer, out)
+    assert repair(check(out)) == 2
 
 
 def test_what_the_study_no_longer_says_is_stale(world: World, calm: Path, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Whether what lies in a run folder is what its sidecars say, and mending it if it is not.
 
 Looking changes nothing, the index included. Mending throws away only what can be made again: an
-artefact that is not what its sidecar says, one half of a pair, and what was half written.
+artefact that is not what its sidecar says, one half of a pair, and what was half written. The names
+of sites live in the panel and nowhere else, so a panel that can be read stays where it is: the next
+run makes it anew and takes the names from it.
 """
 
 from __future__ import annotations
@@ -18,9 +20,12 @@ from minetrace.flow.study import Study
 from minetrace.store import sidecar
 from minetrace.store.files import PART, read_json, sha256
 from minetrace.store.ledger import Ledger
+from minetrace.store.outlines import read_table
 from minetrace.store.run_folder import KINDS, Key, RunFolder
 
 Fault = Literal["damaged", "orphan", "half-written", "stale", "stray", "failed"]
+PANEL = "panel.parquet"
+WHOLE = (PANEL, "panel.gpkg")  # artefacts of the whole run
 MENDED: tuple[Fault, ...] = ("damaged", "orphan", "half-written")
 MEANING: dict[Fault, str] = {
     "damaged": "is not what its sidecar says",
@@ -114,10 +119,22 @@ def repair(found: Check) -> int:
 
 
 def _pair(path: Path) -> tuple[Path, ...]:
-    """A file and what stands beside it."""
+    """A file and what stands beside it; of the panel that names sites only the latter."""
     if path.suffix == ".json" or path.name.startswith(PART):
         return (path,)
-    return path, path.with_suffix(".json"), path.with_name(path.name + ".json")
+    if path.name not in WHOLE:
+        return path, path.with_suffix(".json")
+    beside = path.with_name(path.name + ".json")
+    return (beside,) if _names_sites(path) else (path, beside)
+
+
+def _names_sites(path: Path) -> bool:
+    if path.name != PANEL or not path.is_file():
+        return False
+    try:
+        return "site_id" in read_table(path).columns
+    except RunError:
+        return False
 
 
 def _half_written(run: RunFolder) -> Iterator[Finding]:
@@ -133,7 +150,7 @@ def _keys_on_disk(run: RunFolder) -> Iterator[Key]:
         stems = {_stem(path) for path in places if _counts(path)}
         for stem in sorted(stems):
             yield Key(kind, *stem.relative_to(run.root / kind).parts)
-    for name in ("panel.parquet", "panel.gpkg"):
+    for name in WHOLE:
         if run.path(Key(name)).exists() or run.sidecar(Key(name)).exists():
             yield Key(name)
 
@@ -158,6 +175,8 @@ def _compared(run: RunFolder, key: Key) -> Finding | None:
     reason = sidecar.failure(run, key)
     if not path.is_file() and not place.is_file():
         return Finding("failed", run.failure(key), reason or MEANING["failed"])
+    if not place.is_file() and _names_sites(path):
+        return Finding("stale", path, "has no sidecar; a run makes it anew and keeps its names")
     if not place.is_file():
         return Finding("orphan", path, "an artefact without its sidecar does not exist")
     if not path.is_file():

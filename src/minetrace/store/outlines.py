@@ -15,7 +15,7 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.footprints import Extent, Footprints
-from minetrace.errors import MissingFileError, OutlineError, RegionError, UserError
+from minetrace.errors import MissingFileError, OutlineError, RegionError, RunError, UserError
 from minetrace.store.files import write_json
 
 LONLAT = "EPSG:4326"
@@ -140,5 +140,16 @@ def write_table(path: Path, table: gpd.GeoDataFrame) -> None:
 
 
 def read_table(path: Path) -> gpd.GeoDataFrame:
-    """A geographic table from GeoParquet."""
-    return gpd.read_parquet(path)
+    """A geographic table from GeoParquet.
+
+    Raises:
+        RunError: the file was cut short, or is something else.
+    """
+    try:
+        return gpd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        raise RunError(
+            f"{path}: cannot be read ({' '.join(str(error).split())[:120]}); put a sound copy "
+            "there, or delete it and run again: then what it alone knew, such as the names of "
+            "sites, is made anew"
+        ) from error
