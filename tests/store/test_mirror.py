@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shapely.geometry import box
 
+from minetrace.core.period import Period
 from minetrace.errors import MissingFileError, NoPermissionError, ReadFailedError, StudyError
 from minetrace.flow.open_run import Run
 from minetrace.flow.status import status
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
+from minetrace.store import sidecar
 from minetrace.store.mirror import Mirror, _filesystem
 from minetrace.store.run_folder import Key, RunFolder
 from minetrace.testing.results import assert_equal
@@ -131,6 +134,32 @@ def test_without_its_sidecar_nothing_is_there_and_other_bytes_are_refused(
     run_there.drop(run_there.sidecar(key))
     run_there.drop(run_there.sidecar(key))
     assert not run_there.bring(key)
+
+
+def test_a_kill_between_two_puts_leaves_nothing_under_an_old_sidecar(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = Mirror.of(f"{bucket}/killed")
+    run_there, key = RunFolder(mirror.root, mirror), Key("scores", "2021", "t")
+
+    def made(text: str) -> None:
+        sidecar.publish(
+            run_there, key, lambda part: part.write_text(text) and None, read_hash=text, recipe=1,
+            where=box(0, 0, 1, 1), period=Period.year(2021),
+        )  # fmt: skip
+
+    def killed(path: Path) -> None:
+        if path.suffix == ".json":
+            raise KeyboardInterrupt
+        mirror.put(path)
+
+    made("one")
+    monkeypatch.setattr(RunFolder, "put", lambda _, path: killed(path))
+    for text, left in (("one", True), ("two", False)):
+        with pytest.raises(KeyboardInterrupt):
+            made(text)
+        other = Mirror.of(mirror.url)
+        assert RunFolder(other.root, other).bring(key) is left
 
 
 def test_what_cannot_be_is_one_line(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def publish(
         properties: further STAC properties.
     """
     path = run.path(key)
-    run.sidecar(key).unlink(missing_ok=True)
+    _forget(run, key, read_hash)
     write_whole(path, write)
     sidecar = Sidecar(key, read_hash, sha256(path), dict(facts or {}))
     item = _item(sidecar, path, where, period, recipe, dict(properties or {}))
@@ -94,14 +94,28 @@ def read(run: RunFolder, key: Key) -> Sidecar | None:
         return None
     try:
         item = read_json(place)
-    except RunError:
+        size, own = item["assets"]["data"]["file:size"], item["properties"]
+        facts = own.get("minetrace:facts", {})
+        found = Sidecar(key, own["minetrace:read_hash"], own["minetrace:sha256"], facts)
+    except (RunError, KeyError, TypeError, AttributeError):
         return None
-    if path.is_file() and path.stat().st_size != item["assets"]["data"]["file:size"]:
+    if path.is_file() and path.stat().st_size != size:
         return None  # cut short or overwritten by somebody
-    own = item["properties"]
-    return Sidecar(
-        key, own["minetrace:read_hash"], own["minetrace:sha256"], own.get("minetrace:facts", {})
-    )
+    return found
+
+
+def _forget(run: RunFolder, key: Key, read_hash: str) -> None:
+    """Take a sidecar away before its artefact becomes another.
+
+    Where the run lives, too: a process that dies between the two puts would leave the new artefact
+    under the old sidecar. One that another process made of the same stays, for so will its bytes.
+    """
+    if run.mirror:
+        run.tell(key)
+        made = read(run, key)
+        if made is not None and made.read_hash != read_hash:
+            run.drop(run.sidecar(key))
+    run.sidecar(key).unlink(missing_ok=True)
 
 
 def fail(run: RunFolder, key: Key, *, read_hash: str, reason: str) -> None:
@@ -123,7 +137,10 @@ def fail(run: RunFolder, key: Key, *, read_hash: str, reason: str) -> None:
 def failure(run: RunFolder, key: Key) -> str | None:
     """Why an artefact could not be made, or None."""
     place = run.failure(key)
-    return str(read_json(place)["reason"]) if place.is_file() else None
+    if not place.is_file():
+        return None
+    said = read_json(place)
+    return str(said["reason"]) if isinstance(said, dict) and "reason" in said else "for no reason"
 
 
 def _item(
