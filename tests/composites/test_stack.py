@@ -44,6 +44,19 @@ def test_a_kind_that_nobody_took_leaves_everything_not_looked() -> None:
     assert (made.pixels == NODATA).all()
 
 
+def test_one_look_at_terrain_is_enough_and_is_not_counted() -> None:
+    terrain = ("elevation", "slope")
+    stack = Stack((terrain, OPTICAL), partial(begin, "median", 2), partial(begin, "median"))
+    for day in (3, 5, 7):
+        stack.feed(day, look(OPTICAL, 100 * day, 1, 1, 0))
+    stack.feed(0, look(terrain, 400, 1, 0, 1))
+    made = stack.result((*OPTICAL, *terrain), BOX)
+    assert made.valid.tolist() == [[True, False, False]]
+    assert made.clear_looks.tolist() == [[3, 3, 0]]
+    assert made.median_day[0, 0] == 5
+    assert made.pixels[:, 0, 0].tolist() == [500, 500, 400, 400]
+
+
 def test_kinds_go_by_what_sources_have() -> None:
     wanted = ("red", "nir08", "vv")
     assert kinds_of(wanted, [("red", "nir08"), ("vv", "vh"), ("nir08", "red")]) == [OPTICAL, RADAR]

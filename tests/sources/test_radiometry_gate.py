@@ -46,7 +46,22 @@ def landsat(collection: str, band: str, **facts: Any) -> SceneFacts:
                       bands={band: BandFacts(band, "uint16", **facts)})  # fmt: skip
 
 
+def of(collection: str, band: str, host: str = "planetary-computer", **facts: Any) -> SceneFacts:
+    platform = facts.pop("platform", None)
+    asset = BandFacts(band, facts.pop("dtype", "int16"), **facts)
+    return SceneFacts("HLS_X", collection, host, platform=platform, bands={band: asset})
+
+
 KNOWN = [
+    (table.HLS_REFLECTANCE, of("hls2-s30", "red", platform="sentinel-2a"), (1e-4, 0.0, "boa")),
+    (table.HLS_REFLECTANCE, of("HLSL30_2.0", "nir08", "earthdata", platform="landsat-8", scale=1e-4,
+                               offset=0.0), (1e-4, 0.0, "boa")),
+    (table.HLS_TEMPERATURE, of("hls2-l30", "lwir11", scale=0.01), (0.01, 273.15, "kelvin")),
+    (table.S1_RTC_POWER, of("sentinel-1-rtc", "vv", dtype="float32"), (1.0, 0.0, None)),
+    (table.COPERNICUS_DEM, of("cop-dem-glo-30", "elevation", "x", dtype="float32"),
+     (1.0, 0.0, None)),
+    (table.EMBEDDINGS, of("annual", "e012", "x", dtype="float32"), (1.0, 0.0, None)),
+    (table.EMBEDDINGS, of("annual", "e012", "x", dtype="int8", scale=0.01), (0.01, 0.0, None)),
     (table.S2_PRODUCT, item("S2MSI2A", PRODUCT, "04.00", offset=-0.1), (1e-4, -0.1, "boa")),
     (table.S2_PRODUCT, item("S2MSI1C", PRODUCT, "02.09"), (1e-4, 0.0, "toa")),
     (table.S2_PRODUCT, item("S2MSI2A", PRODUCT, "99.99"), (1e-4, 0.0, "boa")),
@@ -159,6 +174,45 @@ def test_landsat_at_odds_is_refused(facts: SceneFacts, band: str, word: str) -> 
     assert word in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("facts", "word"),
+    [
+        (of("hls2-s30", "red", scale=1e-3), "declares scale 0.001"),
+        (of("hls2-l30", "lwir11", scale=0.1), "declares scale 0.1"),
+        (of("sentinel-1-rtc", "vv", dtype="uint16"), "uint16"),
+        (of("sentinel-1-rtc", "vv", dtype="float32", scale=0.1), "declares scale 0.1"),
+        (of("sentinel-1-rtc", "vv", "example.org", dtype="float32"), "power, amplitude"),
+        (of("sentinel-1-grd", "vv", scale=1.0), "power, amplitude"),
+        (of("cop-dem-glo-30", "elevation", scale=0.1), "declares scale 0.1"),
+        (of("annual", "e000", dtype="int8"), "nothing says"),
+    ],
+)
+def test_other_kinds_at_odds_are_refused(facts: SceneFacts, word: str) -> None:
+    with pytest.raises(RadiometryError, match="HLS_X") as caught:
+        decide(facts, next(iter(facts.bands)))
+    assert word in str(caught.value)
+    assert "sources.scale" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("band", "per_unit", "power"),
+    [("red", 1e4, False), ("lwir11", 10, False), ("vv", 100, True), ("elevation", 4, False),
+     ("e000", 2000, False)],
+)  # fmt: skip
+def test_each_band_is_kept_in_its_own_unit(band: str, per_unit: float, power: bool) -> None:
+    where = {"vv": "sentinel-1-rtc", "elevation": "cop-dem-glo-30", "e000": "annual"}
+    facts = of(where.get(band, "hls2-l30"), band, dtype="float32")
+    rule = decide(facts, band).radiometry
+    assert (rule.per_unit, rule.power) == (per_unit, power)
+
+
+@given(st.floats(1e-30, 1e30))
+def test_power_becomes_decibels_to_half_a_step(power: float) -> None:
+    rule = decide(of("sentinel-1-rtc", "vv", dtype="float32"), "vv").radiometry
+    stored = to_int16(np.array([power], dtype=np.float64), rule)[0]
+    assert abs(stored / 100 - 10 * math.log10(power)) <= 0.005 + 1e-9
+
+
 def test_one_scene_through_two_catalogs_is_the_same_reflectance() -> None:
     raised = np.arange(1, 20_000, 7, dtype=np.uint16)  # as ESA made it, from 04.00 on
     seen = raised[raised > 1000]  # what is below is clipped where counts are lowered
@@ -201,6 +255,11 @@ def test_the_baseline_is_read_from_the_name_where_nothing_else_says_it() -> None
         ("planetscope", "other"),
         ("landsat-8-c1-l2", "landsat-c1"),
         ("LANDSAT/LC08/C02/T1_L2", "landsat-l2"),
+        ("HLSS30.v2.0", "hls"),
+        ("HLSL30_2.0", "hls"),
+        ("hls2-s30", "hls"),
+        ("cop-dem-glo-30", "terrain"),
+        ("sentinel-1-rtc", "other"),  # whose it is must be known
     ],
 )
 def test_families(collection: str, kind: str) -> None:

@@ -105,7 +105,7 @@ def test_missing_keys_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_profiles_are_known_by_name() -> None:
-    assert set(PROFILES) == {"earth-search", "planetary-computer", "copernicus"}
+    assert set(PROFILES) == {"earth-search", "planetary-computer", "copernicus", "earthdata"}
     for known in PROFILES.values():
         assert known.url.startswith("https://")
         assert known.collection in known.collections

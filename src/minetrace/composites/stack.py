@@ -1,7 +1,8 @@
 """Bands of several kinds of imagery, one on top of the other: each composed for itself.
 
 Radar sees on other days than a camera does, and through clouds, so a look holds bands of one kind
-alone. A pixel of the stack is valid where every kind has enough looks at it.
+alone. A pixel of the stack is valid where every kind has enough looks at it. Terrain is the same at
+all times: one look at it is enough, and says nothing of how often the ground was seen.
 """
 
 from __future__ import annotations
@@ -13,21 +14,27 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 
 from minetrace.composites.composite import Composer, Composite
+from minetrace.core.bands import TERRAIN
 from minetrace.core.raster import NODATA, Raster
 
 
 class Stack:
     """A composite for each kind of look, told apart by its bands.
 
-    ``clear_looks`` is the least of the kinds; ``median_day`` that of the first kind.
+    ``clear_looks`` is the least of the kinds, terrain left out; ``median_day`` that of the first.
 
     Args:
         kinds: the bands of each kind, as its looks have them.
         begin: makes an empty composite of one kind.
+        begin_terrain: makes one that a single look is enough for; default: as the others.
     """
 
-    def __init__(self, kinds: Sequence[tuple[str, ...]], begin: Callable[[], Composer]) -> None:
-        self._parts = {kind: begin() for kind in kinds}
+    def __init__(
+        self, kinds: Sequence[tuple[str, ...]], begin: Callable[[], Composer],
+        begin_terrain: Callable[[], Composer] | None = None,
+    ) -> None:  # fmt: skip
+        once = begin_terrain or begin
+        self._parts = {kind: (once if timeless(kind) else begin)() for kind in kinds}
 
     @property
     def margin_px(self) -> int:
@@ -51,8 +58,14 @@ class Stack:
         pixels = np.stack([layers[band] for band in bands])
         valid = reduce(np.logical_and, (one.valid for one in made))
         pixels[:, ~valid] = NODATA
-        looks = reduce(np.minimum, (one.clear_looks for one in made))
-        return Composite(tuple(bands), pixels, looks, made[0].median_day, valid, geobox)
+        dated = [one for one in made if not timeless(one.bands)] or made
+        looks = reduce(np.minimum, (one.clear_looks for one in dated))
+        return Composite(tuple(bands), pixels, looks, dated[0].median_day, valid, geobox)
+
+
+def timeless(kind: Sequence[str]) -> bool:
+    """True for bands that are the same whenever one looks."""
+    return all(band in TERRAIN for band in kind)
 
 
 def kinds_of(bands: Sequence[str], sources: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:

@@ -40,6 +40,7 @@ LANDSAT_TM = {
 }  # fmt: skip
 
 RADAR = ("vv", "vh")  # backscatter, in decibels
+TERRAIN = ("elevation", "slope")  # the same at all times
 MASK_NAMES = {"scl": "scl", "qa_pixel": "qa_pixel", "qa": "qa_pixel"}
 
 

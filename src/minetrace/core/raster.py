@@ -17,6 +17,7 @@ PER_KELVIN = 10.0  # of thermal bands
 PER_EMBEDDING = 2000  # of a dimension of embeddings: 16 either way
 PER_DECIBEL = 100.0  # of radar
 PER_DEGREE = 100.0  # of slope
+PER_METRE = 4.0  # of elevation: fine enough for slopes, and up to 8,191 m
 NODATA = -32768
 
 
@@ -30,7 +31,7 @@ def stored_scale(band: str) -> float:
         return 1 / PER_DEGREE
     if is_embedding(band):
         return 1 / PER_EMBEDDING
-    return 1.0 if band == "elevation" else REFLECTANCE_SCALE
+    return 1 / PER_METRE if band == "elevation" else REFLECTANCE_SCALE
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ def begin_composite(job: Job, period: Period) -> Composer:
         preferences=settings.preferences(period),
     )  # fmt: skip
     kinds = kinds_of(job.bands, [source.bands for source in job.sources])
-    return Stack(kinds, empty) if len(kinds) > 1 else empty()
+    if len(kinds) == 1:
+        return empty()
+    return Stack(kinds, empty, partial(begin, "median"))
 
 
 def looks_near(job: Job, place: Place, period: Period, tile: Tile) -> list[Look]:

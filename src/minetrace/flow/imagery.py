@@ -25,8 +25,9 @@ from minetrace.sources.options import FileOptions
 from minetrace.sources.source import Source
 from minetrace.sources.stac import StacSource
 from minetrace.sources.stac_options import Quest, StacOptions
-from minetrace.sources.stac_profiles import Profile, credit, profile
+from minetrace.sources.stac_profiles import Profile, credit, is_terrain, profile
 from minetrace.sources.stac_signing import Access, chosen
+from minetrace.sources.terrain import ANY_TIME, TerrainSource
 from minetrace.store.http import HttpOptions
 from minetrace.store.run_folder import RunFolder
 
@@ -108,9 +109,7 @@ def _collection(study: StacStudy) -> str | None:
     return study.collection or (profile(study.profile).collection if study.profile else None)
 
 
-def _catalog(
-    study: StacStudy, region: Region, periods: Sequence[Period], run: RunFolder
-) -> StacSource:
+def _catalog(study: StacStudy, region: Region, periods: Sequence[Period], run: RunFolder) -> Source:
     known = profile(study.profile) if study.profile else None
     collection = _collection(study)
     access = _access(study, known, collection)
@@ -123,9 +122,11 @@ def _catalog(
         max_scene_cloud=study.max_scene_cloud, access=access,
         http=HttpOptions(**study.requests.model_dump()),
     )  # fmt: skip
-    spans = tuple((period.start, period.end) for period in periods)
+    terrain = is_terrain(collection)
+    spans = ANY_TIME if terrain else tuple((period.start, period.end) for period in periods)
     quest = Quest(region.geometry, _around(region), spans, run.items, run.cache, study.refresh)
-    return StacSource(options, quest)
+    found = StacSource(options, quest)
+    return TerrainSource(found, tuple(p.start for p in periods)) if terrain else found
 
 
 def _around(region: Region) -> BaseGeometry:

@@ -282,18 +282,19 @@ def _box(bounds: tuple[float, float, float, float]) -> str:
 
 
 def common_bands(sources: Sequence[Source]) -> tuple[str, ...]:
-    """Bands that every source has, in the order of the first.
+    """Bands that every source of a kind has, kind after kind, in the order of the sources.
 
-    Sources of different kinds, of which no two share only some of their bands, are stacked: then
-    the bands of all.
+    Sources that share a band are of one kind. Those of different kinds, such as optical imagery,
+    radar and terrain, are stacked.
     """
-    first, *others = (source.bands for source in sources)
-    shared = tuple(band for band in first if all(band in other for other in others))
-    kinds = {frozenset(source.bands) for source in sources}
-    apart = sum(len(kind) for kind in kinds) == len(frozenset().union(*kinds))
-    if shared or not apart:
-        return shared
-    return tuple(dict.fromkeys(band for source in sources for band in source.bands))
+    kinds: list[list[tuple[str, ...]]] = []
+    for bands in (source.bands for source in sources):
+        alike = [kind for kind in kinds if any(set(bands) & set(other) for other in kind)]
+        kinds = [kind for kind in kinds if kind not in alike]
+        kinds.append([*(other for kind in alike for other in kind), bands])
+    kinds.sort(key=lambda kind: [source.bands for source in sources].index(kind[0]))
+    shared = [[band for band in kind[0] if all(band in other for other in kind)] for kind in kinds]
+    return tuple(band for kind in shared for band in kind) if all(shared) else ()
 
 
 def _delineator(

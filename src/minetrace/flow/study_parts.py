@@ -62,7 +62,7 @@ class MaskStudy(Closed):
     """Which pixels are clear."""
 
     kind: Literal[
-        "none", "scl", "qa_pixel", "classi", "band", "alpha", "s2cloudless", "ukis-csmask"
+        "none", "scl", "qa_pixel", "fmask", "classi", "band", "alpha", "s2cloudless", "ukis-csmask"
     ] = Field(
         "none",
         description="scene classes, quality bits, a product's own, any band, an alpha band, or a "
@@ -70,7 +70,9 @@ class MaskStudy(Closed):
     )
     band: str | int | None = Field(None, description="name or position of the mask band")
     keep: tuple[int, ...] | None = Field(None, description="values (scl, band) that are clear")
-    drop: tuple[int, ...] | None = Field(None, description="values, or qa_pixel bits, that are not")
+    drop: tuple[int, ...] | None = Field(
+        None, description="values, or bits of qa_pixel and fmask, that are not"
+    )
     dilate_m: float = Field(0.0, ge=0, description="grow what is masked by so many metres")
     threshold: float | None = Field(
         None, gt=0, lt=1, description="of s2cloudless: from which probability on it is cloud"

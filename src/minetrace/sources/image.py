@@ -154,6 +154,8 @@ class Image:
         for band, values in zip(here, counts, strict=True):
             if values.dtype.kind == "f":
                 seen &= np.isfinite(values)
+            if band.radiometry.power:
+                seen &= values > 0
             for unseen in (band.nodata, band.saturated):
                 if unseen is not None and not np.isnan(unseen):
                     seen &= values != unseen

@@ -24,7 +24,7 @@ from minetrace.sources.radiometry import is_thermal, radiometry, refuse_counts
 _WGS84 = Geod(ellps="WGS84")
 SAMPLE_PX = 64
 
-GROW_M = {"scl": 20.0, "qa_pixel": 30.0}  # one pixel of each mask, since both miss cloud edges
+GROW_M = {"scl": 20.0, "qa_pixel": 30.0}  # one pixel of each mask, since they miss cloud edges
 
 
 def inspect(path: Path, options: FileOptions) -> Image:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minetrace.errors import StudyError
 
-MaskKind = Literal["none", "scl", "qa_pixel", "classi", "band", "alpha"]
+MaskKind = Literal["none", "scl", "qa_pixel", "fmask", "classi", "band", "alpha"]
 
 # Sen2Cor scene classes. Kept: dark ground, vegetation, bare soil, water, unclassified. Dark ground
 # is kept because flooded pits are in that class on their clearest dates: without it only hazy looks
@@ -27,19 +27,38 @@ QA_FILL = 0
 QA_DROP = (0, 1, 2, 3, 4)
 QA_SPREAD = (1, 2, 3, 4)
 
+# Fmask of HLS 2.0, bits: cloud, beside cloud or shadow, cloud shadow; 4 is snow, 5 water. Source:
+# HLS User Guide 2.0, table 9. What lies beside has a bit of its own, so nothing need be grown.
+FMASK_FILL = 255
+FMASK_DROP = (1, 2, 3)
+FMASK_SPREAD = (1, 3)
+
+
+class _Bits(NamedTuple):
+    """How a mask of quality bits is read."""
+
+    drop: tuple[int, ...]
+    spread: tuple[int, ...]
+    snow: int
+
+
+_BITS = {"qa_pixel": _Bits(QA_DROP, QA_SPREAD, 5), "fmask": _Bits(FMASK_DROP, FMASK_SPREAD, 4)}
+
 
 @dataclass(frozen=True)
 class MaskOptions:
     """Which pixels are clear.
 
     Attributes:
-        kind: ``scl`` (Sentinel-2 scene classes), ``qa_pixel`` (Landsat quality bits), ``classi``
-            (cloud and cirrus of Sentinel-2 L1C products from baseline 04.00 on), ``band``
-            (any band with classes), ``alpha`` (the file must have an alpha band), ``none``.
+        kind: ``scl`` (Sentinel-2 scene classes), ``qa_pixel`` (Landsat quality bits), ``fmask``
+            (those of HLS), ``classi`` (cloud and cirrus of Sentinel-2 L1C products from baseline
+            04.00 on), ``band`` (any band with classes), ``alpha`` (the file must have an alpha
+            band), ``none``.
             A nodata value, an alpha band and a file's own mask always count, whatever the kind.
         band: name or position, from 1, of the band; default: the one described SCL or QA_PIXEL.
-        keep: classes that are clear; not for ``qa_pixel``.
-        drop: classes that are not clear, or bits that must not be set for ``qa_pixel``.
+        keep: classes that are clear; not for ``qa_pixel`` and ``fmask``.
+        drop: classes that are not clear, or bits that must not be set for ``qa_pixel`` and
+            ``fmask``.
         dilate_m: how far cloud and shadow are grown, metres; dark ground and snow are not grown.
     """
 
@@ -52,10 +71,11 @@ class MaskOptions:
     def __post_init__(self) -> None:
         if self.keep is not None and self.drop is not None:
             raise StudyError("sources.mask: give keep or drop, not both")
-        if self.kind == "qa_pixel" and self.keep is not None:
+        if self.kind in _BITS and self.keep is not None:
+            drop, snow = _BITS[self.kind].drop, _BITS[self.kind].snow
             raise StudyError(
-                "sources.mask: qa_pixel is made of bits, so give drop, the bits that must not be "
-                f"set (default {list(QA_DROP)}; 5 is snow), not keep"
+                f"sources.mask: {self.kind} is made of bits, so give drop, the bits that must not "
+                f"be set (default {list(drop)}; {snow} is snow), not keep"
             )
         if self.kind == "band" and self.keep is None and self.drop is None:
             raise StudyError("sources.mask: kind band needs keep, the values that are clear")
@@ -99,13 +119,9 @@ def _table(
 def _judge(
     values: NDArray[Any], options: MaskOptions, nodata: float | None
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    if options.kind == "qa_pixel":
+    if options.kind in _BITS:
         return _by_bits(values, options)
-    unseen = np.zeros(values.shape, dtype=bool)
-    if nodata is not None:
-        unseen |= values == nodata
-    if options.kind == "scl":
-        unseen |= values == SCL_NODATA
+    unseen = not_seen(values, options, nodata)
     keep = _KEEP.get(options.kind, ()) if options.keep is None else options.keep
     clear = np.isin(values, keep) if options.drop is None else ~np.isin(values, options.drop)
     clear &= ~unseen
@@ -118,12 +134,31 @@ def _judge(
 def _by_bits(
     values: NDArray[Any], options: MaskOptions
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    bits = values.astype(np.uint32)
-    drop = QA_DROP if options.drop is None else (QA_FILL, *options.drop)
-    fill = (bits & 1 << QA_FILL) != 0
-    clear = (bits & _flags(drop)) == 0
-    spread = (bits & _flags(tuple(b for b in drop if b in QA_SPREAD))) != 0
-    return clear, spread & ~fill
+    bits, how = values.astype(np.uint32), _BITS[options.kind]
+    drop = how.drop if options.drop is None else options.drop
+    unseen = not_seen(values, options, None)
+    clear = ((bits & _flags(drop)) == 0) & ~unseen
+    spread = (bits & _flags(tuple(b for b in drop if b in how.spread))) != 0
+    return clear, spread & ~unseen
+
+
+def not_seen(values: NDArray[Any], options: MaskOptions, nodata: float | None) -> NDArray[np.bool_]:
+    """Where a mask band says that there is no picture, rather than that it is not clear.
+
+    Args:
+        values: (height, width) of the mask band.
+        nodata: its value where nothing was seen, if any; bits say it themselves.
+    """
+    if options.kind == "qa_pixel":
+        return np.asarray((values.astype(np.uint32) & 1 << QA_FILL) != 0)
+    if options.kind == "fmask":
+        return np.asarray(values == FMASK_FILL)
+    unseen = np.zeros(values.shape, dtype=bool)
+    if nodata is not None:
+        unseen |= values == nodata
+    if options.kind == "scl":
+        unseen |= values == SCL_NODATA
+    return unseen
 
 
 def _flags(bits: tuple[int, ...]) -> int:

@@ -208,7 +208,8 @@ def _calibration(product: Product, name: str, options: FileOptions) -> Calibrati
             "give both, or none to read them from the product's metadata"
         )
     level = "kelvin" if thermal else product.level
-    return Calibration(scale, offset, level, 0.0, "the study", product.saturated)
+    said = Calibration(scale, offset, level, 0.0, "the study", product.saturated)
+    return said.of_band(name)
 
 
 def _masks(

@@ -30,11 +30,14 @@ class Radiometry:
 
     Attributes:
         per_unit: stored numbers for one of these.
+        power: True if that gives the power of radar, which is stored in decibels; where it is not
+            above 0 nothing came back, and nothing was seen.
     """
 
     scale: float
     offset: float
     per_unit: float = PER_REFLECTANCE
+    power: bool = False
 
 
 def is_thermal(band: str) -> bool:
@@ -125,6 +128,20 @@ def _table(dtype: str, rule: Radiometry) -> tuple[NDArray[np.int16], int]:
 
 
 def _encode(counts: NDArray[np.float64], rule: Radiometry) -> NDArray[np.int16]:
+    if rule.power:
+        power = counts * rule.scale + rule.offset
+        steps = np.searchsorted(_between_decibels(rule.per_unit), power)
+        return (steps + NODATA + 1).astype(np.int16)
     values = (counts * rule.scale + rule.offset) * rule.per_unit
     values = np.rint(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0))
     return np.clip(values, NODATA + 1, 32767).astype(np.int16)
+
+
+@lru_cache(maxsize=1)
+def _between_decibels(per_unit: float) -> NDArray[np.float64]:
+    """The power between each number of decibels that int16 can hold and the next.
+
+    A table rather than logarithms, so that every pixel is rounded alike.
+    """
+    stored = np.arange(NODATA + 1, 32767, dtype=np.float64)
+    return np.asarray(np.power(10.0, (stored + 0.5) / (10 * per_unit)))

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import replace
 from typing import Any, Literal
 
+from minetrace.core.bands import RADAR, is_embedding
 from minetrace.errors import RadiometryError
 from minetrace.sources import radiometry_table as table
-from minetrace.sources.radiometry import PER_KELVIN, PER_REFLECTANCE, Radiometry, is_thermal
+from minetrace.sources.radiometry import is_thermal
+from minetrace.sources.radiometry_facts import BandFacts, Calibration, Level, SceneFacts
 
-Level = Literal["toa", "boa", "kelvin"]
-Family = Literal["s2-l2a", "s2-l1c", "landsat-l2", "landsat-l1", "landsat-c1", "other"]
+__all__ = [
+    "PRODUCT", "BandFacts", "Calibration", "Level", "SceneFacts", "baseline", "decide", "family",
+    "said_level",
+]  # fmt: skip
+
+Family = Literal[
+    "s2-l2a", "s2-l1c", "landsat-l2", "landsat-l1", "landsat-c1", "hls", "s1-rtc", "terrain",
+    "other",
+]  # fmt: skip
 
 PRODUCT = "product"  # host of facts that were read from the product's own metadata
 _SAID = "say what the counts are with sources.scale and sources.offset"
@@ -33,77 +40,6 @@ _BASELINE_KEYS = (
 _NAME_KEYS = ("s2:product_uri", "sentinel:product_id", "s2:product_id")
 _APPLIED_KEYS = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 _IN_NAME = re.compile(r"_N(\d{2})\.?(\d{2})(?=_|\.|$)")
-
-
-@dataclass(frozen=True)
-class BandFacts:
-    """What metadata say of one band; None where they say nothing.
-
-    Attributes:
-        asset: key or file name of the band, such as ``red`` or ``red-jp2``.
-        dtype: numpy name of the type of its counts.
-        scale: unit per count.
-        offset: added to it, in units (not in counts).
-    """
-
-    asset: str
-    dtype: str | None = None
-    scale: float | None = None
-    offset: float | None = None
-
-
-@dataclass(frozen=True)
-class SceneFacts:
-    """What metadata say of one scene.
-
-    Attributes:
-        scene: its name, for errors.
-        collection: the catalog's collection or the product's kind, such as ``sentinel-2-l2a``,
-            ``sentinel-2-c1-l2a``, ``landsat-c2-l2``, ``S2MSI1C``.
-        host: the catalog's address or profile, such as ``earth-search``; ``PRODUCT`` for facts
-            from the product itself.
-        level: processing level, such as ``L2A``, ``L1C``, ``L2SP``, if known.
-        baseline: Sentinel-2 processing baseline, such as ``04.00``, if known.
-        platform: such as ``sentinel-2a``, if known.
-        day: when it was sensed, if known. Nothing is concluded from it: old scenes are reprocessed.
-        properties: the item's, with their prefixes (``s2:``, ``earthsearch:``, ``landsat:`` …).
-        bands: by common name.
-    """
-
-    scene: str
-    collection: str
-    host: str = ""
-    level: str | None = None
-    baseline: str | None = None
-    platform: str | None = None
-    day: date | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    bands: Mapping[str, BandFacts] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What counts mean: reflectance, or kelvin for a thermal band, is count * scale + offset.
-
-    Attributes:
-        level: ``toa``, ``boa``, or ``kelvin`` for a thermal band; None if nobody says it.
-        nodata: the count that means that nothing was seen, if the product fixes one.
-        source: name of the row of the table that decided.
-        saturated: the count that means that the sensor was blinded, if the product has one.
-    """
-
-    scale: float
-    offset: float
-    level: Level | None
-    nodata: float | None
-    source: str
-    saturated: float | None = None
-
-    @property
-    def radiometry(self) -> Radiometry:
-        """The same as the sources' readers take it."""
-        per_unit = PER_KELVIN if self.level == "kelvin" else PER_REFLECTANCE
-        return Radiometry(self.scale, self.offset, per_unit)
 
 
 def decide(facts: SceneFacts, band: str) -> Calibration:
@@ -122,7 +58,7 @@ def decide(facts: SceneFacts, band: str) -> Calibration:
             f"{facts.scene}: scale {found.scale:g} and offset {found.offset:g} of {band} are no "
             f"numbers to compute with; fetch its metadata again, or {_SAID}"
         )
-    return found
+    return found.of_band(band)
 
 
 def _by_table(facts: SceneFacts, band: str) -> Calibration:
@@ -138,6 +74,12 @@ def _by_table(facts: SceneFacts, band: str) -> Calibration:
         return _agreed(
             facts, here, (table.S2_SCALE, 0.0), "boa", -9999, table.LANDSAT_C1_REFLECTANCE
         )
+    if kind == "hls":
+        return _hls(facts, here, band)
+    if kind == "s1-rtc":
+        return _sentinel1_power(facts, here)
+    if kind == "terrain":
+        return _agreed(facts, here, (1.0, 0.0), None, None, table.COPERNICUS_DEM)
     return _declared(facts, here, band)
 
 
@@ -146,6 +88,13 @@ def family(facts: SceneFacts) -> Family:
     words = f"{facts.collection} {facts.platform or ''} {facts.properties.get('constellation', '')}"
     words = words.lower().replace("_", "-")
     level = (facts.level or "").upper()
+    collection = facts.collection.lower().replace("_", "-")
+    if re.match(r"hls[ls]30|hls2?-[ls]30", collection):  # before the sensors that it is made of
+        return "hls"
+    if collection == "sentinel-1-rtc" and "planetarycomputer" in _host(facts):
+        return "s1-rtc"
+    if re.match(r"cop-dem-glo-[39]0$", collection):
+        return "terrain"
     if re.search(r"sentinel-?2|\bs2\b|s2msi|copernicus/s2", words):
         toa = level.startswith(("L1C", "LEVEL-1C")) or re.search(
             r"l1c|s2msi1c|toa|copernicus/s2(?!-sr)", words
@@ -154,6 +103,10 @@ def family(facts: SceneFacts) -> Family:
     if re.search(r"landsat|\bl[cet]0\d", words):
         return _landsat_family(facts, words, level)
     return "other"
+
+
+def _host(facts: SceneFacts) -> str:
+    return re.sub("[-_ ]", "", facts.host.lower())
 
 
 def _landsat_family(facts: SceneFacts, words: str, level: str) -> Family:
@@ -227,7 +180,7 @@ def _as_produced(facts: SceneFacts, here: BandFacts, made: float) -> table.Row:
     Raises:
         RadiometryError: the catalog is not known for that, and declares no offset either.
     """
-    host = re.sub("[-_ ]", "", facts.host.lower())
+    host = _host(facts)
     if "planetarycomputer" in host:
         return table.PLANETARY
     if "dataspace" in host or "cdse" in host:
@@ -345,9 +298,30 @@ def _landsat_level1(facts: SceneFacts, here: BandFacts, band: str) -> Calibratio
     return Calibration(here.scale / sine, here.offset / sine, "toa", 0.0, row.name)
 
 
+def _hls(facts: SceneFacts, here: BandFacts, band: str) -> Calibration:
+    """Reflectance of either sensor as Landsat 8 sees it from above; temperatures in kelvin."""
+    if is_thermal(band):
+        said = replace(here, offset=None)  # declared for degrees Celsius, if at all
+        rule = (table.HLS_CELSIUS_SCALE, table.ZERO_CELSIUS)
+        return _agreed(facts, said, rule, "kelvin", table.HLS_FILL, table.HLS_TEMPERATURE)
+    rule = (table.HLS_SCALE, 0.0)
+    return _agreed(facts, here, rule, "boa", table.HLS_FILL, table.HLS_REFLECTANCE)
+
+
+def _sentinel1_power(facts: SceneFacts, here: BandFacts) -> Calibration:
+    """Gamma naught as power, to be stored in decibels."""
+    if here.dtype is not None and not is_float(here):
+        raise RadiometryError(
+            f"{facts.scene}: {here.asset} holds {here.dtype} values, not the power of "
+            f"{table.S1_RTC_POWER.name}; take sentinel-1-rtc of the Planetary Computer, or {_SAID}"
+        )
+    found = _agreed(facts, here, (1.0, 0.0), None, table.S1_RTC_FILL, table.S1_RTC_POWER)
+    return replace(found, power=True)
+
+
 def _agreed(
-    facts: SceneFacts, here: BandFacts, rule: tuple[float, float], level: Level, nodata: float,
-    row: table.Row,
+    facts: SceneFacts, here: BandFacts, rule: tuple[float, float], level: Level | None,
+    nodata: float | None, row: table.Row,
 ) -> Calibration:  # fmt: skip
     """A row's rule, refused where what is declared contradicts it."""
     remedy = f"{_SAID}: {row.name} has {rule[0]:g} and {rule[1]:g}"
@@ -372,10 +346,17 @@ def _refuse_other(
 def _declared(facts: SceneFacts, here: BandFacts, band: str) -> Calibration:
     """A product that the table does not know: only what the catalog says in so many words."""
     level: Level | None = "kelvin" if is_thermal(band) else said_level(facts)
+    if band in RADAR:
+        raise RadiometryError(
+            f"{facts.scene}: nothing says whether {here.asset} of the collection "
+            f"{facts.collection} holds power, amplitude or decibels; take sentinel-1-rtc of the "
+            f"Planetary Computer, or, for decibels, {_SAID}: 1 and 0"
+        )
+    row = table.EMBEDDINGS if is_embedding(band) else table.DECLARED
     if here.scale is not None:
-        return Calibration(here.scale, here.offset or 0.0, level, None, table.DECLARED.name)
+        return Calibration(here.scale, here.offset or 0.0, level, None, row.name)
     if is_float(here):
-        return Calibration(1.0, here.offset or 0.0, level, None, table.DECLARED.name)
+        return Calibration(1.0, here.offset or 0.0, level, None, row.name)
     raise RadiometryError(
         f"{facts.scene}: nothing says what the {here.dtype or 'integer'} values of {here.asset} in "
         f"the collection {facts.collection} mean; {_SAID}"

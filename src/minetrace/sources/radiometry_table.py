@@ -18,6 +18,10 @@ S2_SATURATED = 65535
 LANDSAT_SCALE, LANDSAT_OFFSET = 2.75e-5, -0.2
 KELVIN_SCALE, KELVIN_OFFSET = 0.00341802, 149.0
 
+HLS_SCALE, HLS_CELSIUS_SCALE, HLS_FILL = 1e-4, 0.01, -9999.0
+ZERO_CELSIUS = 273.15  # kelvin
+S1_RTC_FILL = -32768.0
+
 ESA_BASELINE = (
     "https://sentinels.copernicus.eu/web/sentinel/-/"
     "copernicus-sentinel-2-major-products-upgrade-upcoming"
@@ -32,6 +36,10 @@ PLANETARY_COMPUTER = "https://github.com/microsoft/PlanetaryComputerExamples/pul
 EARTH_ENGINE = (
     "https://developers.google.com/earth-engine/datasets/catalog/COPERNICUS_S2_SR_HARMONIZED"
 )
+HLS_GUIDE = "https://lpdaac.usgs.gov/documents/1698/HLS_User_Guide_V2.pdf"
+S1_RTC = "https://planetarycomputer.microsoft.com/dataset/sentinel-1-rtc"
+DEM_README = "https://copernicus-dem-30m.s3.amazonaws.com/readme.html"
+RASTER_EXTENSION = "https://github.com/stac-extensions/raster"
 CDSE = "https://documentation.dataspace.copernicus.eu/APIs/STAC.html"
 
 
@@ -61,10 +69,16 @@ LANDSAT_C2_REFLECTANCE = Row("landsat collection 2 level 2, reflectance", USGS_S
 LANDSAT_C2_TEMPERATURE = Row("landsat collection 2 level 2, temperature", USGS_SCALES)
 LANDSAT_C2_LEVEL_1 = Row("landsat collection 2 level 1, MTL", USGS_LEVEL_1)
 LANDSAT_C1_REFLECTANCE = Row("landsat collection 1 level 2, reflectance", USGS_SCALES)
-DECLARED = Row("declared by the catalog", "https://github.com/stac-extensions/raster")
+HLS_REFLECTANCE = Row("HLS 2.0, reflectance", HLS_GUIDE)
+HLS_TEMPERATURE = Row("HLS 2.0, temperature", HLS_GUIDE)
+S1_RTC_POWER = Row("planetary computer, sentinel-1 RTC", S1_RTC)
+COPERNICUS_DEM = Row("copernicus DEM", DEM_README)
+EMBEDDINGS = Row("embeddings, as declared", RASTER_EXTENSION)
+DECLARED = Row("declared by the catalog", RASTER_EXTENSION)
 
 ROWS = (
     S2_PRODUCT, S2_BEFORE_OFFSET, S2_AS_PRODUCED, EARTH_SEARCH_APPLIED, EARTH_SEARCH_C1,
     EARTH_SEARCH_JP2, PLANETARY, CDSE_DECLARED, GEE_HARMONIZED, LANDSAT_C2_REFLECTANCE,
-    LANDSAT_C2_TEMPERATURE, LANDSAT_C2_LEVEL_1, LANDSAT_C1_REFLECTANCE, DECLARED,
+    LANDSAT_C2_TEMPERATURE, LANDSAT_C2_LEVEL_1, LANDSAT_C1_REFLECTANCE, HLS_REFLECTANCE,
+    HLS_TEMPERATURE, S1_RTC_POWER, COPERNICUS_DEM, EMBEDDINGS, DECLARED,
 )  # fmt: skip

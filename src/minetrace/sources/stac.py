@@ -26,12 +26,13 @@ from minetrace.sources.image import Band, Image, MaskBand
 from minetrace.sources.inspection import ground_resolution_m
 from minetrace.sources.masks import MaskOptions
 from minetrace.sources.options import as_json
-from minetrace.sources.radiometry_gate import Calibration
+from minetrace.sources.radiometry_facts import Calibration
 from minetrace.sources.shot import Shot, ShotLevel
 from minetrace.sources.source import Scene
+from minetrace.sources.stac_assets import Asset
 from minetrace.sources.stac_choice import by_overpass, chosen_items
 from minetrace.sources.stac_clouds import ClearShares
-from minetrace.sources.stac_items import Asset, Item
+from minetrace.sources.stac_items import Item
 from minetrace.sources.stac_options import Quest, StacOptions
 from minetrace.sources.stac_raster import Reading, RemoteRaster, hold
 from minetrace.sources.stac_rules import calibration, mask_options, shared_bands
@@ -161,7 +162,7 @@ class StacSource:
             "recipe": READ_RECIPE,
             "items": [
                 {"id": item.id, "collection": item.collection, "version": item.version,
-                 "bands": {band: [redacted(item.bands[band].href), *_plain(rule)]
+                 "bands": {band: [*_where(item.bands[band]), *_plain(rule)]
                            for band, rule in self._rules[item.id].items()},
                  "nodata": {band: item.bands[band].nodata for band in self._rules[item.id]},
                  "mask": redacted(item.mask[1].href) if item.mask and self._mask else None}
@@ -230,7 +231,7 @@ class StacSource:
             said = (self.options.nodata, rule.nodata, item.bands[band].nodata, sheet.nodata)
             nodata = next((value for value in said if value is not None), None)
             grids.setdefault((sheet.crs, sheet.affine, sheet.height, sheet.width), {})[band] = Band(
-                raster, 1, sheet.dtype, nodata, rule.radiometry, rule.saturated
+                raster, item.bands[band].index, sheet.dtype, nodata, rule.radiometry, rule.saturated
             )
         images = [
             Image(
@@ -346,5 +347,11 @@ def _reach(ground: _Ground, grid: Grid) -> Rect | None:
     return grid.rect((float(x.min()), float(y.min()), float(x.max()), float(y.max()))).expand(2)
 
 
+def _where(asset: Asset) -> list[Any]:
+    """Address of a band; its position, if it is not the only one or the first."""
+    return [redacted(asset.href), *([asset.index] if asset.index > 1 else [])]
+
+
 def _plain(rule: Calibration) -> list[Any]:
-    return [rule.scale, rule.offset, rule.nodata, rule.saturated]
+    said = [rule.scale, rule.offset, rule.nodata, rule.saturated]
+    return [*said, "power"] if rule.power else said

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.core.grid import Rect
 from minetrace.core.provenance import fingerprint
 from minetrace.core.region import project
-from minetrace.sources.masks import MaskOptions, classify
+from minetrace.sources.masks import MaskOptions, classify, not_seen
 from minetrace.sources.options import as_json
 from minetrace.sources.stac_raster import RemoteRaster
 from minetrace.store.files import read_json, write_json
@@ -95,5 +95,5 @@ def count(raster: RemoteRaster, region: BaseGeometry, options: MaskOptions) -> t
     inside = ~geometry_mask([ground], window.shape, there)
     nodata = sheet.nodata if options.kind == "scl" else None
     clear, _ = classify(values, options, nodata)
-    unseen = values == (nodata or 0) if options.kind == "scl" else (values.astype(int) & 1) != 0
+    unseen = not_seen(values, options, nodata)
     return int((clear & inside).sum()), int((~unseen & inside).sum())

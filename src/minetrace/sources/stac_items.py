@@ -7,47 +7,21 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 import geopandas as gpd
 import shapely
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
-from minetrace.core.bands import COMMON_NAMES, LANDSAT_OLI, SENTINEL2
 from minetrace.errors import ReadFailedError, RunError
-from minetrace.sources.radiometry_gate import BandFacts, SceneFacts
+from minetrace.sources.masks import MaskKind
+from minetrace.sources.radiometry_facts import BandFacts, SceneFacts
+from minetrace.sources.stac_assets import Asset, ordered, rasters
 
 SLACK_DEG = 0.01  # footprints in catalogs are drawn roughly; about 1 km
 _KEPT = ("s2:", "earthsearch:", "sentinel:", "sentinel2:", "processing:", "landsat:", "view:sun",
          "constellation", "platform")  # fmt: skip
-_MASKS = {"scl": "scl", "qa_pixel": "qa_pixel"}
-_RED_EDGES = {"rededge1": "rededge071", "rededge2": "rededge075", "rededge3": "rededge078"}
-_LANDSAT_TM = {"SR_B1": "blue", "SR_B2": "green", "SR_B3": "red", "SR_B4": "nir08",
-               "SR_B5": "swir16", "SR_B7": "swir22", "ST_B6": "lwir"}  # fmt: skip
-_RASTERS = (".tif", ".tiff", ".jp2", ".vrt")
-
-
-@dataclass(frozen=True)
-class Asset:
-    """One raster of an item.
-
-    Attributes:
-        key: its name in the item.
-        href: where it is, without any signature.
-        dtype, nodata, scale, offset: what the item says of its counts; None where it does not.
-        resolution_m: of its pixels, in units of its CRS; None if not said.
-    """
-
-    key: str
-    href: str
-    dtype: str | None = None
-    nodata: float | None = None
-    scale: float | None = None
-    offset: float | None = None
-    resolution_m: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +50,7 @@ class Item:
     cloud_cover: float | None
     properties: Mapping[str, Any]
     bands: Mapping[str, Asset]
-    mask: tuple[str, Asset] | None
+    mask: tuple[MaskKind, Asset] | None
     footprint: BaseGeometry = field(compare=False)
 
     def facts(self, host: str) -> SceneFacts:
@@ -103,7 +77,7 @@ def parse_item(told: Mapping[str, Any], alternate: str = "") -> Item:
     name, properties = str(told.get("id")), told.get("properties") or {}
     ground = shape(told["geometry"])
     moment = _moment(name, properties)
-    bands, mask = _rasters(told, str(properties.get("platform", "")), alternate)
+    bands, mask = rasters(told, str(properties.get("platform", "")), alternate)
     return Item(
         id=name, collection=str(told.get("collection") or ""),
         day=solar_day(moment, _middle_lon(ground)), platform=str(properties.get("platform", "")),
@@ -173,7 +147,7 @@ def from_table(table: gpd.GeoDataFrame, path: object = "item table") -> list[Ite
 
 def _from_row(row: dict[str, Any], ground: BaseGeometry) -> Item:
     mask = (row["mask"][0], Asset(**row["mask"][1])) if row["mask"] else None
-    bands = _ordered({name: Asset(**asset) for name, asset in row["bands"].items()})
+    bands = ordered({name: Asset(**asset) for name, asset in row["bands"].items()})
     kept = {k: v for k, v in row.items() if k not in ("mask", "bands", "day")}
     return Item(**kept, day=date.fromisoformat(row["day"]), bands=bands, mask=mask,
                 footprint=ground)  # fmt: skip
@@ -191,97 +165,6 @@ def _moment(name: str, properties: Mapping[str, Any]) -> datetime:
     raise ReadFailedError(
         f"{name}: the catalog does not say when this item was taken; report it to the catalog"
     )
-
-
-def _rasters(
-    told: Mapping[str, Any], platform: str, alternate: str
-) -> tuple[dict[str, Asset], tuple[str, Asset] | None]:
-    bands: dict[str, Asset] = {}
-    mask: tuple[str, Asset] | None = None
-    for key, asset in (told.get("assets") or {}).items():
-        if not _is_raster(asset):
-            continue
-        plain = re.sub(r"([-_]jp2|[-_]\d+m)$", "", key)
-        found = _asset(key, asset, alternate)
-        if kind := _MASKS.get(plain.lower()):
-            if mask is None or _rank(found) < _rank(mask[1]):
-                mask = kind, found
-        elif (name := _common(plain, asset, platform)) and (
-            name not in bands or _rank(found) < _rank(bands[name])
-        ):
-            bands[name] = found
-    return _ordered(bands), mask
-
-
-def _ordered(bands: Mapping[str, Asset]) -> dict[str, Asset]:
-    """Bands in the order of the common names, wherever they come from."""
-    return {name: bands[name] for name in COMMON_NAMES if name in bands}
-
-
-def _is_raster(asset: Mapping[str, Any]) -> bool:
-    if {"thumbnail", "overview", "visual"} & set(asset.get("roles") or ()):
-        return False
-    suffix = PurePosixPath(urlsplit(str(asset.get("href", ""))).path).suffix.lower()
-    return suffix in _RASTERS or "geotiff" in str(asset.get("type", ""))
-
-
-def _rank(asset: Asset) -> tuple[float, bool]:
-    """Finest first, and of equals the one that is not JPEG 2000."""
-    return asset.resolution_m or 1e9, asset.href.endswith(".jp2")
-
-
-def _common(plain: str, asset: Mapping[str, Any], platform: str) -> str | None:
-    """The common name of an asset of one band."""
-    told = asset.get("bands") or asset.get("eo:bands") or []
-    if len(told) > 1:
-        return None
-    one = told[0] if told else {}
-    said = one.get("eo:common_name") or one.get("common_name")
-    for word in (said, plain, one.get("name")):
-        if name := _named(str(word or ""), platform):
-            return name
-    return None
-
-
-def _named(word: str, platform: str) -> str | None:
-    if word.lower() in COMMON_NAMES:
-        return word.lower()
-    if word.lower() in _RED_EDGES:
-        return _RED_EDGES[word.lower()]
-    if platform.lower().startswith("landsat"):
-        old = re.search(r"[4-7]$", platform) is not None
-        return (_LANDSAT_TM if old else LANDSAT_OLI).get(word.upper())
-    return SENTINEL2.get(word.upper())
-
-
-def _asset(key: str, asset: Mapping[str, Any], alternate: str) -> Asset:
-    told = (asset.get("raster:bands") or asset.get("bands") or [{}])[0]
-
-    def said(name: str) -> Any:
-        for where, word in ((told, name), (told, f"raster:{name}"), (asset, f"raster:{name}"),
-                            (asset, name)):  # fmt: skip
-            if where.get(word) is not None:
-                return where[word]
-        return None
-
-    href = ((asset.get("alternate") or {}).get(alternate) or {}).get("href") or asset["href"]
-    return Asset(
-        key=key, href=str(href), dtype=said("data_type"), nodata=_number(said("nodata")),
-        scale=_number(said("scale")), offset=_number(said("offset")),
-        resolution_m=_number(_resolution(key, asset, said)),
-    )  # fmt: skip
-
-
-def _resolution(key: str, asset: Mapping[str, Any], said: Any) -> Any:
-    if asset.get("proj:transform"):
-        return abs(asset["proj:transform"][0])
-    suffix = re.search(r"[-_](\d+)m$", key)
-    return said("spatial_resolution") or asset.get("gsd") or (suffix[1] if suffix else None)
-
-
-def _number(value: Any) -> float | None:
-    """A number, also where JSON holds it as the text ``nan``."""
-    return None if value is None else float(value)
 
 
 def _share(percent: Any) -> float | None:

@@ -87,6 +87,11 @@ PLANETARY_COMPUTER = Profile(
     collections={
         "sentinel-2-l2a": "Sentinel-2 surface reflectance, COG",
         "landsat-c2-l2": "Landsat 4 to 9 surface reflectance and temperature, COG",
+        "hls2-s30": "HLS 2.0: Sentinel-2 as Landsat 8 sees it, 30 m, from 2020 on, COG",
+        "hls2-l30": "HLS 2.0: Landsat 8 and 9 on the same pixels, from 2020 on, COG",
+        "sentinel-1-rtc": "Sentinel-1 radar, terrain corrected, COG; wants "
+                          "PC_SDK_SUBSCRIPTION_KEY of an account there",
+        "cop-dem-glo-30": "Copernicus DEM: elevation, and slope computed from it, COG",
     },
     ways=(
         Access("sas", "https://planetarycomputer.microsoft.com/api/sas/v1/token",
@@ -94,7 +99,7 @@ PLANETARY_COMPUTER = Profile(
     ),
     collection_ways={},
     asset_of={},
-    needs="nothing; PC_SDK_SUBSCRIPTION_KEY is used if it is set",
+    needs="nothing but for sentinel-1-rtc; PC_SDK_SUBSCRIPTION_KEY is used if it is set",
     about="https://planetarycomputer.microsoft.com/docs/concepts/sas/",
 )  # fmt: skip
 
@@ -117,17 +122,49 @@ COPERNICUS = Profile(
     about="https://documentation.dataspace.copernicus.eu/APIs/STAC.html",
 )  # fmt: skip
 
-CREDITS = {
-    "sentinel-2": "contains modified Copernicus Sentinel data",
-    "landsat": "Landsat data courtesy of the U.S. Geological Survey",
-}
+EARTHDATA = Profile(
+    name="earthdata",
+    title="NASA Earthdata, LP DAAC",
+    url="https://cmr.earthdata.nasa.gov/stac/LPCLOUD",
+    collections={
+        "HLSS30_2.0": "HLS 2.0: Sentinel-2 as Landsat 8 sees it, 30 m, from 2015 on, COG",
+        "HLSL30_2.0": "HLS 2.0: Landsat 8 and 9 on the same pixels, from 2013 on, COG",
+    },
+    ways=(
+        Access("bearer", hosts=(".earthdatacloud.nasa.gov",), token_env="EARTHDATA_TOKEN"),
+    ),
+    collection_ways={},
+    asset_of={},
+    needs="EARTHDATA_TOKEN, from a free account at urs.earthdata.nasa.gov",
+    about="https://www.earthdata.nasa.gov/data/projects/hls",
+)  # fmt: skip
 
-PROFILES = {one.name: one for one in (EARTH_SEARCH, PLANETARY_COMPUTER, COPERNICUS)}
+_COPERNICUS_CREDIT = "contains modified Copernicus Sentinel data"
+_DEM_CREDIT = (
+    "produced using Copernicus WorldDEM-30 © DLR e.V. 2010-2014 and © Airbus Defence and Space "
+    "GmbH 2014-2018 provided under COPERNICUS by the European Union and ESA; all rights reserved"
+)
+CREDITS = {
+    "sentinel-1": _COPERNICUS_CREDIT, "sentinel-2": _COPERNICUS_CREDIT,
+    "landsat": "Landsat data courtesy of the U.S. Geological Survey",
+    "hls": "Harmonized Landsat and Sentinel-2 (HLS) data courtesy of NASA LP DAAC",
+    "cop-dem": _DEM_CREDIT,
+}  # fmt: skip
+
+PROFILES = {
+    one.name: one for one in (EARTH_SEARCH, PLANETARY_COMPUTER, COPERNICUS, EARTHDATA)
+}  # fmt: skip
+
+
+def is_terrain(collection: str | None) -> bool:
+    """True for collections of heights, which have no date."""
+    return (collection or "").lower().startswith("cop-dem-glo")
 
 
 def credit(collection: str) -> str:
     """What must be said beside pictures of a collection; empty if that is not known."""
-    return next((said for start, said in CREDITS.items() if collection.startswith(start)), "")
+    word = collection.lower()
+    return next((said for start, said in CREDITS.items() if word.startswith(start)), "")
 
 
 def profile(name: str) -> Profile:

@@ -45,10 +45,10 @@ def mask_options(items: Sequence[Item], options: StacOptions) -> MaskOptions | N
     asked = options.mask
     if asked is not None and asked.kind == "none":
         return None
-    if asked is not None and asked.kind not in ("scl", "qa_pixel"):
+    if asked is not None and asked.kind not in ("scl", "qa_pixel", "fmask"):
         raise StudyError(
             f"sources.mask: kind {asked.kind} is for files; a catalog's items are masked by scl, "
-            "qa_pixel or none"
+            "qa_pixel, fmask or none"
         )
     kinds = {item.mask[0] if item.mask else None for item in items}
     if kinds == {None} and asked is None:
@@ -63,9 +63,10 @@ def mask_options(items: Sequence[Item], options: StacOptions) -> MaskOptions | N
             )
     if asked is not None:
         return asked
+    if wanted not in GROW_M:
+        return MaskOptions(wanted)
     sides = [item.mask[1].resolution_m or 0.0 for item in items if item.mask]
-    grow_m = max(GROW_M[wanted], *sides)  # one of its pixels
-    return MaskOptions("scl" if wanted == "scl" else "qa_pixel", dilate_m=grow_m)
+    return MaskOptions(wanted, dilate_m=max(GROW_M[wanted], *sides))  # one of its pixels
 
 
 def calibration(item: Item, band: str, options: StacOptions) -> Calibration:
@@ -82,4 +83,5 @@ def calibration(item: Item, band: str, options: StacOptions) -> Calibration:
             "give both, or none to go by the catalog's metadata"
         )
     level = "kelvin" if thermal else said_level(facts)
-    return Calibration(scale, offset, level, item.bands[band].nodata, "the study")
+    said = Calibration(scale, offset, level, item.bands[band].nodata, "the study")
+    return said.of_band(band)

@@ -21,7 +21,7 @@ from minetrace.store.files import write_whole
 from minetrace.store.http import HttpClient, Reply, Signer, holds_secret, redacted
 from minetrace.store.outlines import read_table, write_table
 
-SEARCH_RECIPE = 3  # changes whenever the same answers would give another table
+SEARCH_RECIPE = 4  # changes whenever the same answers would give another table
 PAGE = 100  # servers fail where a page of long items gets too many bytes
 MOST_POINTS = 500  # of an outline that is sent to a catalog
 

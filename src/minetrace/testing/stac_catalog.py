@@ -20,14 +20,30 @@ from rasterio.transform import Affine, array_bounds
 from rasterio.warp import transform_bounds
 from shapely.geometry import box
 
-Style = Literal["earth-search", "earth-search-c1", "planetary-computer", "landsat"]
+Style = Literal[
+    "earth-search", "earth-search-c1", "planetary-computer", "landsat", "hls-s30", "hls-l30",
+    "sentinel-1-rtc", "cop-dem", "embeddings",
+]  # fmt: skip
 
 _OF_STYLE = {
     "earth-search": "sentinel-2-l2a", "earth-search-c1": "sentinel-2-c1-l2a",
-    "planetary-computer": "sentinel-2-l2a", "landsat": "landsat-c2-l2",
+    "planetary-computer": "sentinel-2-l2a", "landsat": "landsat-c2-l2", "hls-s30": "hls2-s30",
+    "hls-l30": "hls2-l30", "sentinel-1-rtc": "sentinel-1-rtc", "cop-dem": "cop-dem-glo-30",
+    "embeddings": "annual-embeddings",
 }  # fmt: skip
+_UNSEEN = {"hls-s30": -9999, "hls-l30": -9999, "sentinel-1-rtc": -32768, "cop-dem": None,
+           "embeddings": -128}  # fmt: skip
 _SENTINEL2 = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08", "nir08": "B8A",
               "swir16": "B11", "swir22": "B12", "scl": "SCL"}  # fmt: skip
+_LANDSAT_HLS = {"blue": "B02", "green": "B03", "red": "B04", "nir08": "B05", "swir16": "B06",
+                "swir22": "B07", "lwir11": "B10"}  # fmt: skip
+_KEYS = {
+    "planetary-computer": _SENTINEL2,
+    "hls-s30": {**_SENTINEL2, "fmask": "Fmask"},
+    "hls-l30": {**_LANDSAT_HLS, "fmask": "Fmask"},
+    "cop-dem": {"elevation": "data"},
+}
+_MASKS = ("scl", "qa_pixel", "fmask")
 
 
 @dataclass(frozen=True)
@@ -37,7 +53,8 @@ class Shot:
     Attributes:
         id: of the item.
         day: of acquisition.
-        bands: common name (or ``scl``, ``qa_pixel``) to (height, width) of counts.
+        bands: common name (or ``scl``, ``qa_pixel``, ``fmask``) to (height, width) of counts, or
+            to (layers, height, width) of embeddings.
         affine: of all bands; one per band where they differ.
         properties: over those that the style gives.
         raised: True if 1000 was added to the counts.
@@ -79,23 +96,26 @@ def write_catalog(
         for band, counts in shot.bands.items():
             path = folder / "data" / shot.id / f"{band}.tif"
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_asset(path, counts, shot.place(band), shot.crs, block_px=block_px)
+            unseen = 255 if band == "fmask" else _UNSEEN.get(style, 0)
+            write_asset(path, counts, shot.place(band), shot.crs, block_px=block_px, nodata=unseen)
         item = item_of(shot, style, f"{root}/{tree}")
         (folder / "items" / f"{shot.id}.json").write_text(json.dumps(item, indent=1))
     return folder
 
 
 def write_asset(
-    path: Path, counts: npt.NDArray[Any], affine: Affine, crs: str, *, block_px: int = 512
-) -> None:
-    """One band as a COG with overviews, 0 for what was not seen."""
-    height, width = counts.shape
+    path: Path, counts: npt.NDArray[Any], affine: Affine, crs: str, *, block_px: int = 512,
+    nodata: float | None = 0,
+) -> None:  # fmt: skip
+    """A band, or layers, as a COG with overviews, ``nodata`` for what was not seen."""
+    layers = counts.reshape(-1, *counts.shape[-2:])
+    count, height, width = layers.shape
     with MemoryFile() as memory:
         with memory.open(
-            driver="GTiff", width=width, height=height, count=1, dtype=counts.dtype, nodata=0,
-            crs=crs, transform=affine,
+            driver="GTiff", width=width, height=height, count=count, dtype=counts.dtype,
+            nodata=nodata, crs=crs, transform=affine,
         ) as target:  # fmt: skip
-            target.write(counts, 1)
+            target.write(layers)
         with memory.open() as source:
             rasterio.shutil.copy(
                 source, path, driver="COG", COMPRESS="DEFLATE", PREDICTOR="YES", BIGTIFF="NO",
@@ -122,7 +142,7 @@ def world_shots(scenes: Path) -> list[Shot]:
 def item_of(shot: Shot, style: Style, root: str) -> dict[str, Any]:
     """A STAC item in the manner of a catalog."""
     first = next(iter(shot.bands))
-    shape = shot.bands[first].shape
+    shape = shot.bands[first].shape[-2:]
     bounds = array_bounds(*shape, shot.place(first))
     lonlat = transform_bounds(CRS.from_user_input(shot.crs), "EPSG:4326", *bounds, densify_pts=21)
     properties: dict[str, Any] = {
@@ -146,13 +166,15 @@ def item_of(shot: Shot, style: Style, root: str) -> dict[str, Any]:
 
 
 def _key(band: str, style: Style) -> str:
-    return _SENTINEL2.get(band, band) if style == "planetary-computer" else band
+    return _KEYS.get(style, {}).get(band, band)
 
 
 def _properties(shot: Shot, style: Style) -> dict[str, Any]:
     if style == "landsat":
         return {"platform": "landsat-8", "landsat:collection_number": "02",
                 "landsat:correction": "L2SP", "landsat:wrs_path": "218"}  # fmt: skip
+    if style in _PROPERTIES:
+        return dict(_PROPERTIES[style])
     baseline = "04.00" if shot.raised else "03.01"
     said: dict[str, Any] = {
         "platform": "sentinel-2a", "constellation": "sentinel-2", "grid:code": "MGRS-19LCH",
@@ -164,12 +186,26 @@ def _properties(shot: Shot, style: Style) -> dict[str, Any]:
     return said
 
 
+_PROPERTIES: Mapping[str, Mapping[str, Any]] = {
+    "hls-s30": {"platform": "sentinel-2a", "eo:cloud_cover": 12},
+    "hls-l30": {"platform": "landsat-8", "eo:cloud_cover": 20},
+    "sentinel-1-rtc": {
+        "platform": "SENTINEL-1A", "constellation": "Sentinel-1", "sat:relative_orbit": 25,
+        "sar:instrument_mode": "IW", "sat:orbit_state": "descending",
+    },
+    "cop-dem": {"platform": "TanDEM-X", "gsd": 30},
+    "embeddings": {},
+}  # fmt: skip
+
+
 def _asset(shot: Shot, band: str, style: Style) -> dict[str, Any]:
     counts = shot.bands[band]
     said: dict[str, Any] = {
-        "proj:shape": list(counts.shape), "proj:transform": list(shot.place(band))[:6],
+        "proj:shape": list(counts.shape[-2:]), "proj:transform": list(shot.place(band))[:6],
     }  # fmt: skip
-    if band in ("scl", "qa_pixel"):
+    if style in _PROPERTIES:
+        return _asset_of_kind(counts, band, style)
+    if band in _MASKS:
         return {**said, "raster:bands": [{"nodata": 0, "data_type": str(counts.dtype)}]}
     said["eo:bands"] = [{"name": _SENTINEL2.get(band, band), "common_name": band}]
     about: dict[str, Any] = {"nodata": 0, "data_type": str(counts.dtype)}
@@ -179,3 +215,20 @@ def _asset(shot: Shot, band: str, style: Style) -> dict[str, Any]:
         thermal = band.startswith("lwir")
         about |= {"scale": 0.00341802 if thermal else 2.75e-5, "offset": 149.0 if thermal else -0.2}
     return said if style == "planetary-computer" else {**said, "raster:bands": [about]}
+
+
+def _asset_of_kind(counts: npt.NDArray[Any], band: str, style: Style) -> dict[str, Any]:
+    """What the catalogs of HLS, radar, terrain and embeddings say: little, and some of it odd."""
+    about: dict[str, Any] = {"nodata": _UNSEEN[style], "data_type": str(counts.dtype)}
+    if style == "hls-l30":  # its near infrared is as narrow as Sentinel-2's B8A, and called so
+        own = {"name": _key(band, style), "common_name": "nir" if band == "nir08" else band}
+        return {"eo:bands": [own if band != "fmask" else {"name": "Fmask"}]}
+    if style == "hls-s30":
+        return {"eo:bands": [{"name": _key(band, style)}]}
+    if style == "cop-dem":
+        return {"raster:bands": [{"sampling": "point", "data_type": "float32", "unit": "meter",
+                                  "spatial_resolution": 30}]}  # fmt: skip
+    if style == "embeddings":
+        scale = {"scale": 1 / 128, "offset": 0.0}
+        return {"bands": [{"name": f"A{i:02d}", **about, **scale} for i in range(len(counts))]}
+    return {"raster:bands": [{**about, "spatial_resolution": 10}]}
