@@ -352,6 +352,27 @@ def test_who_may_ask(sample: Served) -> None:
             assert client.get(f"/{name}").status_code == 200
 
 
+def test_what_cannot_be_kept_holds_nothing_up(sample: Served) -> None:
+    """The page sends all that waits at once and in order: one refusal would keep back the rest."""
+    headers = {"x-minetrace-who": "dan", "content-type": "application/json"}
+    with httpx.Client(base_url=sample.url, headers=headers) as client:
+        asked = client.get("/api/next").json()["item"]["item"]
+        queue = client.get("/api/who").json()["queue"]
+        shown = {"pictures": [], "outlines": False, "screen": ""}
+        words = [("note", "half of \ud83d and \x00"), ("note", "n" * 500_000),
+                 ("outline", "9" * 500_000), ("answer", "not")]  # fmt: skip
+        same = {"item": asked, "seconds": 1, "said_at": "2024-05-01T10:00:00Z", "shown": shown}
+        said = [{**same, "id": f"strange-{k}", "kind": kind, "value": value}
+                for k, (kind, value) in enumerate(words)]  # fmt: skip
+        body = json.dumps({"queue": queue, "said": said})
+        told = client.post("/api/said", content=body)
+        assert told.status_code == 200, told.text
+        assert told.json()["stored"] == ["strange-0", "strange-3"]
+        assert client.get("/api/back").json()["item"]["mine"]["note"] == "half of ? and "
+        bad = client.post("/api/said", content='{"queue": "\\ud83d", "said": 1}')
+        assert bad.status_code == 400
+
+
 def test_elsewhere_a_token_says_who_speaks(mapped: Path, tmp_path: Path,
                                            monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     from minetrace.faces.api.tokens import Tokens

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from minetrace.errors import MinetraceError
 from minetrace.faces.api.refusals import BadQueryError, UnknownNameError, problem
@@ -28,7 +29,19 @@ _FILES = (
 )  # fmt: skip
 NAME_LENGTH = 64
 
+
+def sayable(text: Any) -> Any:
+    """Text without what no store of answers can hold: halves of a letter, and the letter zero.
+
+    They come with a paste or a cut emoji. Refusing them would hold up all that was said after them.
+    """
+    if not isinstance(text, str):
+        return text
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
+
+
 Word = Annotated[str, Field(max_length=200)]
+Words = Annotated[str, BeforeValidator(sayable)]
 Checksum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -58,7 +71,7 @@ class Spoken(_Closed):
     id: str = Field(pattern=r"^[0-9a-zA-Z-]{8,64}$")
     item: Word
     kind: Literal["answer", "undo", "note", "outline", "settle"]
-    value: str = Field("", max_length=400_000)
+    value: Words = ""  # how long it may be the desk says, so that only this one is refused
     seconds: float = Field(0.0, ge=0, le=86_400)
     said_at: str = Field(pattern=r"^\d{4}-\d\d-\d\dT[0-9:.]+Z$")
     shown: Shown
@@ -79,7 +92,15 @@ def application(desk: Desk) -> FastAPI:
         status, body, headers = problem(error)
         return JSONResponse(body, status, headers)
 
+    def invalid(_: Request, error: Exception) -> Response:
+        found = error.errors()[0] if isinstance(error, RequestValidationError) else {}
+        where = ".".join(map(str, found.get("loc", ())))[:120]
+        said = found.get("msg", "cannot be understood")
+        status, body, headers = problem(BadQueryError(sayable(f"{where}: {said}")))
+        return JSONResponse(body, status, headers)
+
     app.add_exception_handler(MinetraceError, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
 
     @app.get("/")
     def page() -> Response:

@@ -3,6 +3,7 @@
 // a closed tab nor a dead server loses any, and sending one twice does no harm.
 
 const PREFIX = "minetrace.review.said.";
+const MOST_LETTERS = 1_000_000;
 
 export class Outbox {
   constructor(desk, tell) {
@@ -44,7 +45,7 @@ export class Outbox {
 
   async #send() {
     clearTimeout(this.timer);
-    const entries = this.waiting().slice(0, 100);
+    const entries = firstOf(this.waiting());
     if (!entries.length) {
       this.tell(0, "");
       return true;
@@ -68,6 +69,13 @@ export class Outbox {
     this.tell(left, refused.map(([, why]) => why).join("; "));
     return left ? this.#send() : true;
   }
+}
+
+// As many as one request may hold, in order; outlines can be long.
+function firstOf(entries) {
+  let size = 0;
+  const fits = (entry) => (size += JSON.stringify(entry).length) < MOST_LETTERS;
+  return entries.filter((entry, place) => fits(entry) || place === 0).slice(0, 100);
 }
 
 function nextOrder() {
