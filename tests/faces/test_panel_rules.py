@@ -159,6 +159,30 @@ def test_names_that_people_gave_stay_with_the_sites(tmp_path: Path) -> None:
     assert '"Tigre, larger"' in (tmp_path / "p/map/data.js").read_text()
 
 
+def test_names_stay_where_periods_become_years(tmp_path: Path) -> None:
+    squares(HERE, called=["Tigre"]).to_file(tmp_path / "n_2020-q1.gpkg")
+    squares(HERE, FAR, called=["Tigre", "Alto"]).to_file(tmp_path / "n_2020-q2.gpkg")
+    done = minetrace("panel", tmp_path / "n_2020-q1.gpkg", tmp_path / "n_2020-q2.gpkg", "--extent",
+                     "mined", "--name-column", "called", "--by-year", "--out", tmp_path / "p",
+                     "--table-only")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    panel = gpd.read_parquet(tmp_path / "p/panel.parquet")
+    assert (set(panel.name), set(panel.period)) == ({"Tigre", "Alto"}, {"2020"})
+    note = json.loads((tmp_path / "p/panel.json").read_text())
+    assert note["hectares"] == "geodesic, of the outlines as drawn"
+
+
+@pytest.mark.parametrize("flags", [["--by-year"], ["--cumulative"], ["--differences", "0"]])
+def test_hectares_told_inside_outlines_are_not_swapped_for_what_these_enclose(
+    flags: list[str], tmp_path: Path
+) -> None:
+    told = {"Mined area (ha)": [20.0], "year": [202400]}
+    squares(HERE, **told).to_file(tmp_path / "one.gpkg")
+    done = minetrace("panel", tmp_path / "one.gpkg", *flags, "--out", tmp_path / "p")
+    assert done.returncode == 2
+    assert "enclose 122.6 ha, of which 20.0 are told" in " ".join(done.stderr.split())
+
+
 def test_newly_mined_ground_is_tallied_on_the_periods_of_its_map(tmp_path: Path) -> None:
     told = {"Mined area (ha)": [5.0, 2.0], "year": [202400, 202502]}
     squares(HERE, FAR, **told).to_file(tmp_path / "all.gpkg")

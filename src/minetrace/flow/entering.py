@@ -69,6 +69,7 @@ class Entered:
         files: each file read, with its vintage and rows.
         patched: periods whose patches are still to become outlines where they meet.
         named: outlines with their names, by label of the period.
+        told: whether files tell the hectares, so that none were measured of what they draw.
     """
 
     footprints: dict[Period, Footprints] = field(default_factory=dict)
@@ -76,6 +77,7 @@ class Entered:
     files: list[dict[str, Any]] = field(default_factory=list)
     patched: set[Period] = field(default_factory=set)
     named: dict[str, Footprints] = field(default_factory=dict)
+    told: bool = False
 
 
 def enter(
@@ -174,6 +176,8 @@ def _vector(
         if _is_patchwork(reading.vintage, choice):
             outlines = replace(outlines, extent="footprint") if hold else dissolve(outlines)
             found.patched |= {period} if hold else set()
+        else:
+            found.told |= bool(_TOLD & set(outlines.columns))
         yield period, outlines
     said["extent"] = outlines.extent if len(table) else choice.extent
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -32,7 +32,7 @@ from minetrace.panel.increments import build_new
 from minetrace.panel.names import NAME, named_sites
 from minetrace.panel.overlap import EQUAL_AREA, LONLAT
 from minetrace.panel.summary import summary
-from minetrace.panel.wide import hectares_column, tropical, wide
+from minetrace.panel.wide import tropical, wide
 from minetrace.publish.geopackage import write_geopackage, write_layer
 from minetrace.publish.map import write_map
 from minetrace.publish.tables import write_hectares, write_plain
@@ -142,11 +142,26 @@ def _entered(request: PanelRequest) -> Entered:
         )
     if not request.release.cumulative:
         refuse_unlikely(entered, request.counts)
-    entered.footprints = request.release.of(entered.footprints)
+    if request.release != Release():
+        shown = request.release.of(entered.footprints)
+        entered.named = _renamed(entered, shown)
+        entered.footprints, entered.told = shown, False
     if not any(len(found) for found in entered.footprints.values()):
         raise OutlineError("no part of a difference is so large; give --differences fewer hectares")
     entered.notes += request.release.said()
     return entered
+
+
+def _renamed(entered: Entered, shown: Iterable[Period]) -> dict[str, Footprints]:
+    """Names by the label of the period that a period went into."""
+    found: dict[str, list[Footprints]] = {}
+    for period in entered.footprints:
+        into = next((p for p in shown if p.start <= period.start and period.end <= p.end), None)
+        if into is not None and period.label in entered.named:
+            named = entered.named[period.label]
+            plain = replace(named, columns={NAME: named.columns[NAME]})
+            found.setdefault(into.label, []).append(plain)
+    return {label: Footprints.concat(parts) for label, parts in found.items()}
 
 
 def _parts(path: Path, parts: gpd.GeoDataFrame | None) -> None:
@@ -257,7 +272,7 @@ def _write(
         "rules": request.keep and request.keep.model_dump(mode="json", exclude_defaults=True),
         "release": asdict(request.release),
         "files": [{**file, "sha256": sha256(Path(file["file"]))} for file in entered.files],
-        "hectares": _whose_hectares(entered, panel),
+        "hectares": _whose_hectares(entered),
         "notes": entered.notes,
         "versions": versions(),
     }
@@ -308,7 +323,7 @@ def _map(
                 f"{Path(file['file']).name}, taken for {file['taken for']}"
                 for file in entered.files
             ),
-            "hectares": _whose_hectares(entered, panel),
+            "hectares": _whose_hectares(entered),
             **_whose_countries(request),
             "minetrace": versions()["minetrace"],
         },
@@ -324,6 +339,5 @@ def _whose_countries(request: PanelRequest) -> dict[str, str]:
     return {} if request.countries == "none" else {"countries": said}
 
 
-def _whose_hectares(entered: Entered, panel: gpd.GeoDataFrame) -> str:
-    told = any(hectares_column(panel) in f.columns for f in entered.footprints.values())
-    return "as told by the files" if told else "geodesic, of the outlines as drawn"
+def _whose_hectares(entered: Entered) -> str:
+    return "as told by the files" if entered.told else "geodesic, of the outlines as drawn"

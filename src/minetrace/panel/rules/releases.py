@@ -19,6 +19,7 @@ from minetrace.errors import OutlineError, PeriodError, StudyError
 from minetrace.panel.rules.globe import LONLAT, Shapes, lonlat
 
 AREA_COLUMN: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
+_AS_MEASURED = 0.02  # of the hectares enclosed: what is told so closely was measured
 Base = Literal["previous", "full-year"]
 
 
@@ -27,7 +28,9 @@ def by_year(footprints: Mapping[Period, Footprints]) -> dict[Period, Footprints]
 
     Raises:
         PeriodError: a period reaches over the new year, so that it is of no one year.
+        OutlineError: hectares were told, or mined ground and footprints are mixed.
     """
+    _refuse_told(footprints)
     parts: dict[Period, list[Footprints]] = {}
     for period in ordered(footprints):
         if period.start.year != period.last_day.year:
@@ -48,7 +51,9 @@ def ground_through(footprints: Mapping[Period, Footprints], year: int) -> Footpr
 
     Raises:
         PeriodError: no period ends by then.
+        OutlineError: hectares were told, or mined ground and footprints are mixed.
     """
+    _refuse_told(footprints)
     end = Period.year(year).end
     parts = [footprints[period] for period in ordered(footprints) if period.end <= end]
     if not parts:
@@ -63,8 +68,9 @@ def cumulative(footprints: Mapping[Period, Footprints]) -> dict[Period, Footprin
         Dissolved outlines in EPSG:4326 with ``area_ha`` or ``footprint_ha``, geodesic.
 
     Raises:
-        OutlineError: mined ground and footprints are mixed.
+        OutlineError: hectares were told, or mined ground and footprints are mixed.
     """
+    _refuse_told(footprints)
     layers: dict[Period, Footprints] = {}
     parts: list[Footprints] = []
     for period in ordered(footprints):
@@ -90,13 +96,14 @@ def differences(
         period adds all that it has.
 
     Raises:
-        OutlineError: mined ground and footprints are mixed.
+        OutlineError: hectares were told, or mined ground and footprints are mixed.
         StudyError: ``min_ha`` is negative, or ``base`` neither word.
     """
     if not 0 <= min_ha < np.inf:
         raise StudyError(f"min_ha is {min_ha}; give hectares, 0 or more")
     if base not in ("previous", "full-year"):
         raise StudyError(f"base is {base!r}; give previous or full-year")
+    _refuse_told(footprints)
     line = ordered(footprints)
     news = {}
     for period in line:
@@ -104,6 +111,25 @@ def differences(
         before = [footprints[p] for p in line if p.end <= limit]
         news[period] = _added(footprints[period], before, min_ha)
     return news
+
+
+def _refuse_told(footprints: Mapping[Period, Footprints]) -> None:
+    """Raise where outlines enclose other hectares than they are said to have.
+
+    Where mined hectares were told of outlines around them, nobody knows which part of an outline is
+    mined: of a union or a difference of such outlines there is nothing to say.
+    """
+    for period, found in footprints.items():
+        said = found.columns.get(AREA_COLUMN[found.extent])
+        if said is None:
+            continue
+        told, enclosed = float(np.sum(said)), float(found.hectares.sum())
+        if abs(told - enclosed) > _AS_MEASURED * enclosed:
+            raise OutlineError(
+                f"period {period.label}: its outlines enclose {enclosed:,.1f} ha, of which "
+                f"{told:,.1f} are told; laid over each other they would count as all that they "
+                "enclose. Leave them as they are, or take the column of hectares out of the files"
+            )
 
 
 def _added(here: Footprints, before: Sequence[Footprints], min_ha: float) -> Footprints:
