@@ -16,7 +16,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 import minetrace as mt
-from minetrace.errors import DataSetError, LeakageError, StudyError
+from minetrace.errors import DataSetError, LeakageError, ModelError, StudyError
 from minetrace.flow.data_sets import open_set
 from minetrace.flow.evaluate import EvaluateOptions, evaluate
 from minetrace.flow.study_chips import SetStudy
@@ -92,6 +92,15 @@ def test_the_command_trains_and_goes_on(
     again = CliRunner().invoke(app, [*words, "--quiet"])
     assert again.exit_code == 0, again.output
     assert (tmp_path / "out/state.pt").read_bytes() == before
+
+
+def test_another_recipe_leaves_what_is_there_as_it_is(chips: Path, tmp_path: Path) -> None:
+    few = {"steps": 2, "every": 2}
+    train(study(chips, fit=few), tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.*")}
+    with pytest.raises(ModelError, match="begun with other settings"):
+        train(study(chips, fit={**few, "rate": 0.5}), tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.*")} == before
 
 
 def test_several_classes_and_members_with_their_spread(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from minetrace.models.crops import Pool
     from minetrace.models.finishing import FinishedModel
+    from minetrace.models.loop import Task
 
 MODEL, REPORT, STUDY = "model", "report.html", "study.yaml"
 CALL_PX = 464  # beyond the window, that a dense model is given in one call
@@ -121,10 +122,12 @@ def train(
     watch = watch or Quiet()
     chips = audited(study.data)
     _need_chips(chips.data)
+    asked = _Asked.of(study, chips.data, out, Machine(place, processes))
+    asked.refuse_others()  # before the study and the audit of what is there are written over
     write_audit(out, chips.audit)
     write_text(out / STUDY, study.dump())
     watch.note(f"{chips.data.name}: {_counted(chips.data)}; {chips.audit.verdict}")
-    learnt = _learn(study, chips.data, out, watch, Machine(place, processes))
+    learnt = _learn(study, asked, watch)
     return _write(study, chips, learnt, out)
 
 
@@ -151,39 +154,89 @@ def _counted(data: DataSet) -> str:
     return ", ".join(f"{n:,} {name or 'in no part'}" for name, n in data.splits.items())
 
 
-def _learn(
-    study: TrainStudy, data: DataSet, out: Path, watch: TrainWatch, machine: Machine
-) -> Learnt:
-    from minetrace.models.crops import Pool
+@dataclass(frozen=True)
+class _Member:
+    """One network that is to learn, in a folder of its own."""
+
+    title: str
+    folder: Path
+    make: Callable[[], nn.Module]
+    task: Task
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Everything that is to be trained, and nothing on disk yet."""
+
+    members: tuple[_Member, ...]
+    survey: Survey
+    parts: dict[str, Pool]
+    machine: Machine
+
+    @classmethod
+    def of(cls, study: TrainStudy, data: DataSet, out: Path, machine: Machine) -> _Asked:
+        from minetrace.models.crops import Pool
+
+        network = study.network.network()
+        start = read_start(study.start.path) if study.start else None
+        bands = start.bands(study.bands) if start else study.bands or data.bands
+        seen = replace(survey(data.split("train"), bands), full=network.full_scale)
+        if start and study.start and not study.start.renormalise:
+            seen = start.kept(seen)
+        whole = network.output == "patch"
+        parts = {name: Pool(data.split(name), seen, whole) for name in ("train", "val", "test")}
+        members = tuple(
+            _member(study, data, parts, out, machine, number, start)
+            for number in range(study.network.members)
+        )
+        return cls(members, seen, parts, machine)
+
+    def refuse_others(self) -> None:
+        """Check that what was begun in the folders was begun from the same recipe.
+
+        Raises:
+            ModelError: it was not.
+        """
+        from minetrace.models.checkpoint import read_checkpoint
+        from minetrace.models.loop import STATE
+
+        for member in self.members:
+            read_checkpoint(member.folder / STATE, member.task.recipe)
+
+
+def _learn(study: TrainStudy, asked: _Asked, watch: TrainWatch) -> Learnt:
     from minetrace.models.finishing import finish
 
-    network, how = study.network.network(), study.fit.training()
-    start = read_start(study.start.path) if study.start else None
-    bands = start.bands(study.bands) if start else study.bands or data.bands
-    seen = replace(survey(data.split("train"), bands), full=network.full_scale)
-    if start and study.start and not study.start.renormalise:
-        seen = start.kept(seen)
-    whole = network.output == "patch"
-    parts = {name: Pool(data.split(name), seen, whole) for name in ("train", "val", "test")}
-    trained = [
-        _member(study, data, parts, out, watch, machine, number, start)
-        for number in range(study.network.members)
-    ]
+    trained = [_fitted(member, watch, asked.machine) for member in asked.members]
     nets = tuple(net for net, _ in trained)
-    model = finish(nets, parts["val"], side=how.window, way=study.finish.calibration,
+    model = finish(nets, asked.parts["val"], side=study.fit.window, way=study.finish.calibration,
                    rule=study.finish.threshold)  # fmt: skip
-    return Learnt(nets, tuple(looks for _, looks in trained), seen, parts, model)
+    looks = tuple(looks for _, looks in trained)
+    return Learnt(nets, looks, asked.survey, asked.parts, model)
+
+
+def _fitted(
+    member: _Member, watch: TrainWatch, machine: Machine
+) -> tuple[nn.Module, tuple[Look, ...]]:
+    from minetrace.models.loop import fit_network
+
+    watch.begin(member.title, member.task.how.steps)
+    try:
+        return fit_network(member.make, member.task, member.folder, watch=watch,
+                           device=machine.device, processes=machine.processes)  # fmt: skip
+    finally:
+        watch.end()
 
 
 def _member(
-    study: TrainStudy, data: DataSet, parts: dict[str, Pool], out: Path, watch: TrainWatch,
-    machine: Machine, number: int, start: Start | None,
-) -> tuple[nn.Module, tuple[Look, ...]]:  # fmt: skip
+    study: TrainStudy, data: DataSet, parts: dict[str, Pool], out: Path, machine: Machine,
+    number: int, start: Start | None,
+) -> _Member:  # fmt: skip
     """One network; of several, each sees chips drawn anew from the training part."""
     from minetrace.models.architectures import build
     from minetrace.models.checkpoint import begun
     from minetrace.models.crops import Drawer
-    from minetrace.models.loop import Task, fit_network
+    from minetrace.models.loop import Task
     from minetrace.models.losses import Loss
 
     several = study.network.members > 1
@@ -205,13 +258,10 @@ def _member(
     make: Callable[[], nn.Module] = partial(build, network, len(seen.bands), logits, how.window)
     if start:
         make = partial(begun, make, start.state(number))
-    watch.begin(f"member {number + 1}" if several else study.name, how.steps)
-    folder = out / f"member{number}" if several else out
-    try:
-        return fit_network(make, task, folder, watch=watch, device=machine.device,
-                           processes=machine.processes)  # fmt: skip
-    finally:
-        watch.end()
+    return _Member(
+        f"member {number + 1}" if several else study.name,
+        out / f"member{number}" if several else out, make, task,
+    )  # fmt: skip
 
 
 def _logits(data: DataSet) -> int:
