@@ -87,11 +87,14 @@ NONE = Footprints(np.empty(0, dtype=object), "EPSG:4326", "mined")
         ([boxes(HERE), NONE, boxes(HERE)], 2020, []),
         ([boxes(HERE), boxes(HERE), boxes(WIDER)], 2020, [("grown", "2019", 1 / 3)]),
         ([boxes(HERE), boxes(HERE, AWAY)], 2020, []),
+        ([NONE, boxes(HERE)], 2019, [("first-seen", None, 1.0)]),
+        ([boxes(HERE), NONE, boxes(HERE, AWAY)], 2020, [("new", None, 1.0)]),
         ([boxes(HERE, BESIDE), boxes((-60.0, 0.025))], None, [("grown", "2019", 0.2)]),
         ([boxes((-60.0, 0.03)), boxes((-60.0, 0.018), (-59.981, 0.011))], None, []),
     ],
     ids=["new", "grown", "the same", "returned", "blind between", "seen again after blind",
-         "not seen is no alert", "what merged is not new", "what split is not new"],
+         "not seen is no alert", "nobody had looked", "looked at long ago",
+         "what merged is not new", "what split is not new"],
 )  # fmt: skip
 def test_what_is_an_alert(years: list[Footprints], blind: int | None, told: list[Any]) -> None:
     found = alerts_of(panel_of(*years, blind=blind), str(2018 + len(years)))
@@ -386,7 +389,7 @@ def test_a_watch_over_the_world(world: World, tmp_path: Path) -> None:
     assert "watched, 2020:" in done.stdout
     told = json.loads((run / "alerts/2020/digest.json").read_text())
     assert told["verdict"] == "alerts"
-    assert {alert["kind"] for alert in told["alerts"]} <= {"new", "grown", "returned"}
+    assert {alert["kind"] for alert in told["alerts"]} <= {"new", "first-seen", "grown", "returned"}
     assert all(0 <= alert["probability"] <= 1 for alert in told["alerts"])
     assert all(alert["confidence"] in ("high", "medium", "low") for alert in told["alerts"])
     layer = gpd.read_file(run / "alerts/2020/alerts.geojson")

@@ -3,12 +3,13 @@
 A site is compared with its own last outline that somebody saw, however long ago that was: over a
 blind period nothing is new for having been hidden, only told late. What nobody saw in the period
 itself is no alert, whatever other periods let one infer. Ground that came from another site, by
-merging or splitting, is not new.
+merging or splitting, is not new; nor is, for all that anybody knows, what stands on ground at which
+nobody had looked before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import geopandas as gpd
@@ -23,7 +24,8 @@ from minetrace.panel.overlap import EQUAL_AREA, LONLAT, sound
 from minetrace.panel.wide import hectares_column
 
 KINDS = {
-    "new": "a site that was not there before",
+    "new": "a site that was not there when its ground was looked at before",
+    "first-seen": "a site on ground at which nobody had looked before",
     "grown": "a known site that covers more ground than when last seen",
     "returned": "a site that was seen without mining, and is mined again",
 }
@@ -44,7 +46,7 @@ def alerts_of(
 
     Returns:
         ``site_id``, ``kind``, ``period``, ``since`` (label of the outline it is compared with,
-        None for a new site), ``hectares``, ``before_ha`` (of sites that went into it, too),
+        None for a site without one), ``hectares``, ``before_ha`` (of sites that went into it, too),
         ``added_ha``, ``extent``, ``score_mean``, ``looked_share``, ``lon`` and ``lat`` of a point
         inside, ``added`` (ground that was not there before) and the outline, EPSG:4326.
 
@@ -57,10 +59,11 @@ def alerts_of(
     unseen = (panel["looked_share"] < min_looked_share).to_numpy(dtype=bool)
     seen = panel[panel.geometry.notna() & ~unseen].sort_values("start", kind="stable")
     past = seen[seen["start"] < starts[period]].groupby("site_id").tail(1)
+    looked = set(panel.loc[~unseen & (panel["start"] < starts[period]), "site_id"].astype(str))
     last = {str(row["site_id"]): row for row in past.to_dict("records")}
     now = seen[seen["period"] == period].to_dict("records")
     column = hectares_column(panel)
-    found = [fact for row in now if (fact := _alert(row, last, column, growth, min_ha))]
+    found = [fact for row in now if (fact := _alert(row, last, looked, column, growth, min_ha))]
     found.sort(key=lambda fact: (-fact["added_ha"], fact["site_id"]))
     names = ["site_id", "kind", "period", "since", "hectares", "before_ha", "added_ha", "extent",
              "score_mean", "looked_share", "lon", "lat", "added", "geometry"]  # fmt: skip
@@ -69,8 +72,8 @@ def alerts_of(
 
 
 def _alert(
-    row: Mapping[str, Any], last: Mapping[str, Mapping[str, Any]], column: str, growth: float,
-    min_ha: float,
+    row: Mapping[str, Any], last: Mapping[str, Mapping[str, Any]], looked: Set[str], column: str,
+    growth: float, min_ha: float,
 ) -> dict[str, Any] | None:  # fmt: skip
     """What one outline tells; None if that is nothing new."""
     name, here = str(row["site_id"]), float(row[column])
@@ -80,7 +83,7 @@ def _alert(
     added, share = _added(row["geometry"], [old["geometry"] for old in known])
     added_ha = here * share
     if not known:
-        kind = "new"
+        kind = "new" if name in looked else "first-seen"
     elif row["event"] == "returns":
         kind = "returned"
     elif here > before * (1 + growth) or (own is None and share > growth):

@@ -24,7 +24,10 @@ from minetrace.publish.words import INTERVAL, count, hectares, percent
 from minetrace.store.files import write_json, write_text, write_whole
 
 ATOM = "http://www.w3.org/2005/Atom"
-_WORDS = {"new": "is new", "grown": "grew", "returned": "is mined again"}
+_WORDS = {
+    "new": "is new", "first-seen": "is seen for the first time", "grown": "grew",
+    "returned": "is mined again",
+}  # fmt: skip
 _SPACE = uuid.UUID("3c7b8f52-6d0e-5a3c-9d0f-5f3e2f6a1b77")
 
 
