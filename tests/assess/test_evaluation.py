@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from minetrace.assess.disturbance import DISTURBANCES
+from minetrace.assess.disturbance import disturbances
 from minetrace.assess.evaluation import ChipResult, patch_figures, pixel_figures
 from minetrace.assess.evaluation_page import page
 from minetrace.assess.histogram import BINS, along, auc, average_precision, count, reliability
@@ -249,10 +249,23 @@ def test_another_sensor_is_noticed_and_matched() -> None:
 def test_disturbances_keep_shape_and_holes() -> None:
     image = RNG.random((3, 12, 10)).astype(np.float32)
     image[:, 3, 3] = np.nan
-    for change in DISTURBANCES:
+    changes = disturbances(("red", "nir", "vv"))
+    assert len({change.name for change in changes}) == len(changes)
+    for change in changes:
         assert change(image).shape == image.shape
         assert np.isnan(change(image)).any()
-        assert change.name
+
+
+def test_only_light_is_dimmed_and_each_band_alone() -> None:
+    image = RNG.random((3, 12, 10)).astype(np.float32)
+    bands = ("red", "vv", "nir")
+    for change in disturbances(bands):
+        changed = [not np.array_equal(a, b) for a, b in zip(change(image), image, strict=True)]
+        alone = [band == change.band for band in bands]
+        light = [True, False, True]
+        expected = alone if change.band else [True] * 3 if change.kind == "shift" else light
+        assert changed == expected, change.name
+    assert {c.kind for c in disturbances(("vv", "elevation", "e000"))} == {"shift"}
 
 
 @pytest.mark.parametrize(("hectares", "name"), [

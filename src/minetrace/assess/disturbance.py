@@ -2,19 +2,23 @@
 
 A model that is right only on the pictures that it was shown loses much to little. Each disturbance
 is one step of something that happens: georeferencing a pixel or two off, another processing
-baseline or sensor, air.
+baseline or sensor, one band of it alone, air. Light changes so; decibels, metres and kelvin do not,
+and such bands are only shifted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minetrace.core.bands import RADAR, TERRAIN, is_embedding
+
 Image = NDArray[np.float32]
 HAZE = 0.25  # reflectance of thin cloud in the optical bands
+NO_LIGHT = (*RADAR, *TERRAIN, "lwir", "lwir11", "lwir12")
 
 
 @dataclass(frozen=True)
@@ -24,22 +28,31 @@ class Disturbance:
     Attributes:
         kind: ``shift``, ``gain`` or ``haze``.
         amount: pixels, a share of the values, or opacity.
+        at: positions of the bands whose values change; all bands are shifted.
+        band: name of the one that changes, empty where several do.
     """
 
     kind: str
     amount: float
+    at: tuple[int, ...] = ()
+    band: str = ""
 
     @property
     def name(self) -> str:
         """In words."""
         return {
-            "shift": f"shifted by {self.amount:g} px", "gain": f"values {self.amount:+.0%}",
+            "shift": f"shifted by {self.amount:g} px",
+            "gain": f"{self.band or 'values'} {self.amount:+.0%}",
             "haze": f"haze of opacity {self.amount:g}",
         }[self.kind]  # fmt: skip
 
     def __call__(self, image: Image) -> Image:
         """The disturbed picture of (bands, height, width)."""
-        return _KINDS[self.kind](image, self.amount)
+        if self.kind == "shift":
+            return _shift(image, self.amount)
+        rows, changed = list(self.at), image.copy()
+        changed[rows] = _VALUES[self.kind](image[rows], self.amount)
+        return changed
 
 
 def _shift(image: Image, amount: float) -> Image:
@@ -56,12 +69,16 @@ def _haze(image: Image, amount: float) -> Image:
     return np.asarray(image * np.float32(1 - amount) + np.float32(amount * HAZE))
 
 
-_KINDS: dict[str, Callable[[Image, float], Image]] = {
-    "shift": _shift, "gain": _gain, "haze": _haze,
-}  # fmt: skip
-DISTURBANCES = (
-    Disturbance("shift", 1), Disturbance("shift", 2), Disturbance("shift", 4),
-    Disturbance("gain", -0.2), Disturbance("gain", -0.1), Disturbance("gain", 0.1),
-    Disturbance("gain", 0.2), Disturbance("haze", 0.1), Disturbance("haze", 0.2),
-    Disturbance("haze", 0.4),
-)  # fmt: skip
+_VALUES: dict[str, Callable[[Image, float], Image]] = {"gain": _gain, "haze": _haze}
+
+
+def disturbances(bands: Sequence[str]) -> tuple[Disturbance, ...]:
+    """What is tried on chips with these bands, in the order in which it is told."""
+    lit = [i for i, band in enumerate(bands) if band not in NO_LIGHT and not is_embedding(band)]
+    found = [Disturbance("shift", px) for px in (1, 2, 4)]
+    if lit:
+        found += [Disturbance("gain", g, tuple(lit)) for g in (-0.2, -0.1, 0.1, 0.2)]
+        found += [Disturbance("haze", h, tuple(lit)) for h in (0.1, 0.2, 0.4)]
+    if len(lit) > 1:
+        found += [Disturbance("gain", 0.1, (i,), bands[i]) for i in lit]
+    return tuple(found)

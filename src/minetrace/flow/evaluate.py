@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from minetrace.assess.disturbance import DISTURBANCES, Disturbance
+from minetrace.assess.disturbance import Disturbance, disturbances
 from minetrace.assess.evaluation import (
     ChipResult,
     Evaluation,
@@ -99,7 +99,8 @@ def evaluate(
     evaluations, groups, counts = figures_of(results, data, options.seed, patch=patch)
     groups |= _by_class(ask, chosen, blocks, threshold, options.seed, tell)
     shifts, matched = _shift(chosen, options.trained_on)
-    changes = (*(DISTURBANCES if options.disturb else ()), *matched)
+    tried = disturbances(data.bands) if options.disturb else ()
+    changes: tuple[Disturbance | Renormalised, ...] = (*tried, *matched)
     disturbed, figure = _disturbed(ask, chosen, blocks, threshold, options, tell, changes)
     report = Report(
         model=scorer.card.name, data=f"{data.name}, {options.split or 'all chips'}",
