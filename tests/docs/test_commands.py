@@ -165,6 +165,7 @@ def test_studies_on_pages_are_studies(page: Path, monkeypatch: pytest.MonkeyPatc
     for _, text in blocks(page, "yaml"):
         said = yaml.safe_load(text)
         trains = page.stem == "foundation-models" and not set(said) & {"model", "delineate"}
+        trains = trains or (page.stem == "training" and "network" in said)
         if page.stem == "train" or trains:
             TrainStudy.of({"name": "page", "data": {"path": "chips"}, **said}, origin=text)
         elif isinstance(said, dict) and set(said) & set(mt.Study.model_fields):
