@@ -21,6 +21,7 @@ from minetrace.publish.pictures import (
     BEND_PX,
     Read,
     Sight,
+    lent_shares,
     mosaic,
     neighbourhoods,
     picture,
@@ -109,6 +110,47 @@ def test_pictures_share_a_scale_and_are_none_where_nothing_was_seen() -> None:
         assert max(image.shape[1:]) <= 60
         assert (image[3, :5, :5] == 0).all()
         assert one.mime == "image/webp"
+
+
+def test_ground_that_a_period_did_not_see_is_lent_by_its_neighbours_grey_and_marked() -> None:
+    nothing = world(bands=RGB, frame=Rect(0, 0, 90, 120))  # elsewhere
+    reads = {"2019": world(1), "2020": nothing, "2021": nothing, "2022": nothing, "2023": world(2)}
+    sights = [Sight(label, GRID, [FRAME], read) for label, read in reads.items()]
+    plain, filled = pictures(sights), pictures(sights, lend=True)
+    assert list(plain) == ["2019", "2023"]
+    assert lent_shares(plain) == {}
+    assert list(filled) == ["2019", "2020", "2022", "2023"]  # not beyond the next period
+    assert lent_shares(filled) == {"2020": 1.0, "2022": 1.0}
+    assert [one.looked_share for one in filled["2020"]] == [0]
+    for label in ("2019", "2023"):
+        assert filled[label][0].data == plain[label][0].data
+    seen, lent = decoded(plain["2019"][0].data), decoded(filled["2020"][0].data)
+    assert np.array_equal(seen[3], lent[3])
+    shown = lent[3] > 0
+    assert (np.ptp(lent[:3].astype(int), axis=0)[shown] == 0).all()
+    assert (np.ptp(seen[:3].astype(int), axis=0)[shown] > 0).any()
+    assert lent[0][shown].mean() < seen[:3, shown].mean()
+
+
+def test_a_hole_in_a_period_is_lent_from_the_one_before_first() -> None:
+    sights = [Sight(str(year), GRID, [FRAME], world(year)) for year in (2019, 2020, 2021)]
+    drawn = pictures(sights, lend=True)
+    share = lent_shares(drawn)["2020"]
+    assert 0.1 < share < 0.3
+    image = decoded(drawn["2020"][0].data)
+    assert (image[3, :30, :40] == 0).all()  # nobody ever saw the corner
+    coarse = Grid("EPSG:32719", 5000.0)
+    wide = Rect(-1_720, 20, 90, 120)
+    noise = np.random.default_rng(0).integers(100, 3000, (3, 90, 120)).astype(np.int16)
+    empty = np.full_like(noise, NODATA)
+    looks = {"a": noise, "b": empty}
+    far = [
+        Sight(label, coarse, [wide], lambda _, held=held: Raster(
+            RGB, held, held[0] != NODATA, coarse.geobox(wide)))
+        for label, held in looks.items()
+    ]  # fmt: skip
+    assert placed(coarse, wide)[1] > BEND_PX  # so it is warped
+    assert lent_shares(pictures(far, lend=True)) == {"b": 1.0}
 
 
 def test_corners_place_a_small_picture_and_a_wide_one_is_warped() -> None:

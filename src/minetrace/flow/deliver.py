@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import geopandas as gpd
 
 from minetrace.core.grid import Rect
@@ -15,8 +17,9 @@ from minetrace.publish.catalog import write_catalog
 from minetrace.publish.datacard import DataCard, SourceRead, write_datacard
 from minetrace.publish.map import write_map
 from minetrace.publish.picture import Picture
-from minetrace.publish.pictures import Sight, pictures
+from minetrace.publish.pictures import Sight, lent_shares, pictures
 from minetrace.publish.tables import write_hectares
+from minetrace.publish.words import percent
 
 DOWNLOADS = (
     "panel.gpkg", "panel.parquet", "hectares.csv", "tallies.csv", "datacard.md", "catalog.json",
@@ -34,18 +37,22 @@ def deliver(job: Job, panel: gpd.GeoDataFrame, summary: Summary) -> None:
         description=f"Mines of {title}, {job.periods[0].label} to {job.periods[-1].label}, "
         f"mapped with the model {summary.model}; see datacard.md.",
     )  # fmt: skip
-    write_datacard(run.root, _card(job, summary, title, sources))
+    drawn = _pictures(job)
+    lent = lent_shares(drawn)
+    write_datacard(run.root, _card(job, summary, title, sources, lent))
     looked = {period.label: period.looked_share for period in summary.periods}
     write_hectares(run.root / "hectares.csv", panel_summary(panel, job.periods, looked=looked))
     write_map(
-        run.map, title=title, panel=panel, periods=job.periods, pictures=_pictures(job),
-        region=job.region.geometry, provenance=_provenance(job, sources), summary=summary.rows(),
-        downloads=[run.root / name for name in DOWNLOADS],
+        run.map, title=title, panel=panel, periods=job.periods, pictures=drawn,
+        region=job.region.geometry, provenance=_provenance(job, sources, lent),
+        summary=summary.rows(), downloads=[run.root / name for name in DOWNLOADS],
         min_looked_share=study.panel.min_looked_share,
     )  # fmt: skip
 
 
-def _card(job: Job, summary: Summary, title: str, sources: list[SourceRead]) -> DataCard:
+def _card(
+    job: Job, summary: Summary, title: str, sources: list[SourceRead], lent: Mapping[str, float]
+) -> DataCard:
     study, composite = job.study, job.study.composite
     looks = "look" if composite.min_looks == 1 else "looks"
     named = any(getattr(source, "harmonise", None) for source in study.sources)
@@ -64,6 +71,7 @@ def _card(job: Job, summary: Summary, title: str, sources: list[SourceRead]) -> 
             **study.model_dump(mode="json", include={"decode", "rules"}, exclude_none=True),
         },
         failed=[(str(key), reason) for key, reason in summary.failed], versions=versions(),
+        lent=lent,
     )  # fmt: skip
 
 
@@ -82,7 +90,7 @@ def _read(job: Job, number: int) -> SourceRead:
     )  # fmt: skip
 
 
-def _provenance(job: Job, sources: list[SourceRead]) -> dict[str, str]:
+def _provenance(job: Job, sources: list[SourceRead], lent: Mapping[str, float]) -> dict[str, str]:
     value = "score" if job.decoder is None else "probability, decoded through time,"
     told = {
         "model": job.scorer.card.name,
@@ -92,6 +100,12 @@ def _provenance(job: Job, sources: list[SourceRead]) -> dict[str, str]:
         "imagery": "; ".join(f"{s.name}, {s.looks} scenes" for s in sources),
         "minetrace": versions()["minetrace"],
     }
+    if lent:
+        parts = ", ".join(f"{label} ({percent(share)})" for label, share in lent.items())
+        told["pictures"] = (
+            "grey, hatched ground was not looked at, and is shown as the period before or after "
+            f"saw it: {parts}"
+        )
     credit = "; ".join(dict.fromkeys(s.attribution for s in sources if s.attribution))
     unsaid = "imagery: " + "; ".join(s.name for s in sources) + ", attribution not stated"
     return {**told, "attribution": credit or unsaid}
@@ -103,7 +117,8 @@ def _pictures(job: Job) -> dict[str, list[Picture]]:
         for index, period in enumerate(job.periods)
         for number, place in enumerate(job.places)
     )
-    return pictures(sights, max_px=job.study.publish.picture_px)
+    wanted = job.study.publish
+    return pictures(sights, max_px=wanted.picture_px, lend=wanted.fill_blind is not None)
 
 
 def _frames(place: Place) -> list[Rect]:

@@ -173,6 +173,10 @@ class PublishStudy(Closed):
 
     title: str | None = Field(None, description="of the map and the data card; default: the name")
     picture_px: int = Field(1600, ge=64, le=8192, description="longest side of a map picture")
+    fill_blind: Literal["neighbours"] | None = Field(
+        None, description="in pictures alone, show ground that was not looked at as the period "
+        "before or after saw it, grey and hatched; default: leave it empty"
+    )  # fmt: skip
 
 
 def _as_periods(value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,8 @@ class DataCard:
         failed: what could not be made, with the reason.
         versions: of everything that has a say in the numbers.
         licence: of the result; empty if nobody has said.
+        lent: by period label, how much of its picture shows ground as a neighbouring period saw it,
+            0 to 1.
     """
 
     title: str
@@ -113,6 +115,7 @@ class DataCard:
     failed: Sequence[tuple[str, str]] = ()
     versions: Mapping[str, str] | None = None
     licence: str = ""
+    lent: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def region_ha(self) -> float:
@@ -174,6 +177,7 @@ def facts(card: DataCard) -> dict[str, Any]:
         "failed": [{"artefact": what, "reason": why} for what, why in card.failed],
         "versions": dict(card.versions or {}),
         "licence": card.licence or None,
+        **({"pictures_filled": dict(card.lent)} if card.lent else {}),
     }  # fmt: skip
 
 
@@ -268,6 +272,11 @@ def _unseen(card: DataCard) -> Iterator[str]:
         yield f"- {label}: {percent(1 - share)} of the region had no clear look."
     if not blind and not part:
         yield "- The whole region was looked at in every period."
+    for label, share in card.lent.items():
+        yield (
+            f"- {label}: {percent(share)} of the picture on the map is lent by the period before "
+            "or after, grey and hatched. Nothing there was looked at, and no figure comes of it."
+        )
     seen = [float(row["looked_share"]) for _, row in pairs if not _is_blind(row)]
     if seen and max(seen) - min(seen) > UNEVEN:
         yield (

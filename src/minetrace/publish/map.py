@@ -35,6 +35,7 @@ from minetrace.publish.picture import (
     robust_stretch,
     true_colour,
 )
+from minetrace.publish.pictures import lent_shares
 from minetrace.publish.site_table import (
     DEGREE_DIGITS,
     HECTARES,
@@ -134,6 +135,7 @@ def write_map(
         "outside": _shape(WORLD.difference(region)),
         "bounds": [round(edge, DEGREE_DIGITS) for edge in frame(region)],
         "pictured": _pictures(folder, {label: pictures.get(label, ()) for label in labels}),
+        "lent": lent_shares(pictures),
         "provenance": [[key, str(value)] for key, value in provenance.items()],
         "downloads": [_link(folder, path) for path in downloads if path.is_file()],
     }

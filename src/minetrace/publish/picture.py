@@ -33,6 +33,8 @@ class Picture:
         corners: longitude and latitude of the outer corners, in degrees: top left, top right,
             bottom right, bottom left.
         looked_share: share of its pixels with enough clear looks, 0 to 1.
+        shown_px: how many of its own pixels show any ground.
+        lent_px: how many of these show it as a neighbouring period saw it.
     """
 
     period: str
@@ -40,6 +42,8 @@ class Picture:
     mime: str
     corners: Corners
     looked_share: float
+    shown_px: int = 0
+    lent_px: int = 0
 
     def __post_init__(self) -> None:
         if len(self.corners) != 4:

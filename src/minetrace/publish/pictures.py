@@ -8,8 +8,8 @@ get a picture each, all at one scale.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import rasterio.warp
@@ -31,6 +31,8 @@ MERCATOR = "EPSG:3857"
 FAR_MERCATOR = "+proj=merc +a=6378137 +b=6378137 +lon_0=180 +units=m +no_defs"
 FAR_DEG = 150.0  # longitudes beyond belong to the far one
 LONLAT = "EPSG:4326"
+HATCH_PX, HATCH_SHADE = 8, 0.6  # between the lines over ground that was lent, and their brightness
+_LUMINANCE = (0.299, 0.587, 0.114)  # of red, green, blue; ITU-R BT.601
 BEND_PX = 0.5  # a picture that its four corners misplace by more than this is warped
 
 
@@ -62,6 +64,7 @@ class Canvas:
         grid: the lattice of its cells.
         rect: the cells that it covers.
         looked_share: share of the pixels under it that were seen.
+        lent: (h, w) shown as a neighbouring period saw it; None for nowhere.
     """
 
     recipe: Recipe
@@ -70,15 +73,31 @@ class Canvas:
     grid: Grid
     rect: Rect
     looked_share: float
+    lent: NDArray[np.bool_] | None = None
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """(h, w) cells that show any ground."""
+        return self.valid if self.lent is None else self.valid | self.lent
+
+    def lent_by(self, other: Canvas) -> Canvas:
+        """The same, its empty cells as another period saw the same ground."""
+        new = other.valid & ~self.shown
+        lent = new if self.lent is None else self.lent | new
+        return replace(self, pixels=np.where(new, other.pixels, self.pixels), lent=lent)
 
 
-def pictures(sights: Iterable[Sight], *, max_px: int = 1600) -> dict[str, list[Picture]]:
+def pictures(
+    sights: Iterable[Sight], *, max_px: int = 1600, lend: bool = False
+) -> dict[str, list[Picture]]:
     """Pictures of every period, all in the same colours.
 
     Args:
-        sights: one per period and grid.
+        sights: one per period and grid, in order of time.
         max_px: the longest side of a picture; where a period has several, together they have no
             more pixels than one of that side squared.
+        lend: show ground that a period did not see as the period before it did, or else the one
+            after, grey and hatched.
 
     Returns:
         Pictures by period label; none where nothing was seen or no bands make a picture.
@@ -87,8 +106,10 @@ def pictures(sights: Iterable[Sight], *, max_px: int = 1600) -> dict[str, list[P
     for sight in sights:
         groups = neighbourhoods(sight.rects)
         factor = _factor(groups, max_px)
-        canvases = (mosaic(sight.read, group, sight.grid, factor) for group in groups)
+        canvases = (_laid(sight.read, group, sight.grid, factor) for group in groups)
         drawn += [(sight.period, canvas) for canvas in canvases if canvas is not None]
+    lent = _lent(drawn) if lend else drawn
+    drawn = [(label, part) for label, canvas in lent if (part := _cut(canvas)) is not None]
     found: dict[str, list[Picture]] = {}
     for recipe in dict.fromkeys(canvas.recipe for _, canvas in drawn):
         alike = [(label, canvas) for label, canvas in drawn if canvas.recipe == recipe]
@@ -96,6 +117,17 @@ def pictures(sights: Iterable[Sight], *, max_px: int = 1600) -> dict[str, list[P
         for label, canvas in alike:
             found.setdefault(label, []).append(picture(label, canvas, stretch))
     return found
+
+
+def lent_shares(pictures: Mapping[str, Sequence[Picture]]) -> dict[str, float]:
+    """How much of what each period's pictures show was lent, 0 to 1; periods without any left out.
+
+    Args:
+        pictures: by period label.
+    """
+    shown = {label: sum(one.shown_px for one in here) for label, here in pictures.items()}
+    lent = {label: sum(one.lent_px for one in here) for label, here in pictures.items()}
+    return {label: lent[label] / shown[label] for label in pictures if lent[label]}
 
 
 def neighbourhoods(rects: Sequence[Rect]) -> list[list[Rect]]:
@@ -127,6 +159,12 @@ def mosaic(read: Read, rects: Sequence[Rect], grid: Grid, factor: int) -> Canvas
     Returns:
         The canvas, cut to what was seen; None if nothing was, or no bands make a picture.
     """
+    canvas = _laid(read, rects, grid, factor)
+    return None if canvas is None else _cut(canvas)
+
+
+def _laid(read: Read, rects: Sequence[Rect], grid: Grid, factor: int) -> Canvas | None:
+    """As ``mosaic``, whatever was seen."""
     frame = rects[0]
     for rect in rects[1:]:
         frame = frame | rect
@@ -150,23 +188,50 @@ def mosaic(read: Read, rects: Sequence[Rect], grid: Grid, factor: int) -> Canvas
         for i, band in enumerate(colours):
             counts = np.rint(np.where(raster.valid, band, 0)).astype(np.int64)
             total[i][spot] += _sums(counts, row_cuts, col_cuts)
-    if recipe is None or not seen.any():
+    if recipe is None:
         return None
     share = float(seen.sum() / sum(rect.height * rect.width for rect in rects))
     pixels = np.rint(total / np.maximum(seen, 1))
     pixels = np.where(seen > 0, np.clip(pixels, NODATA + 1, 32767), 0).astype(np.int16)
-    return _cut(Canvas(recipe, pixels, seen * 2 >= factor * factor, grid.coarsened(factor), cells,
-                       share))  # fmt: skip
+    valid = seen * 2 >= factor * factor
+    return Canvas(recipe, pixels, valid, grid.coarsened(factor), cells, share)
+
+
+def _lent(drawn: Sequence[tuple[str, Canvas]]) -> list[tuple[str, Canvas]]:
+    """Canvases of all periods, each lent what the period before it saw, or else the one after."""
+    labels = list(dict.fromkeys(label for label, _ in drawn))
+    at = {label: number for number, label in enumerate(labels)}
+    seen = {(at[label], canvas.grid, canvas.rect): canvas for label, canvas in drawn}
+    found = []
+    for label, canvas in drawn:
+        for beside in (at[label] - 1, at[label] + 1):
+            other = seen.get((beside, canvas.grid, canvas.rect))
+            canvas = canvas if other is None else canvas.lent_by(other)
+        found.append((label, canvas))
+    return found
 
 
 def picture(period: str, canvas: Canvas, stretch: Stretch) -> Picture:
     """Colour a canvas and place it: by its corners, or warped where corners do not suffice."""
-    pixels, valid = canvas.pixels.astype(np.float32), canvas.valid
+    pixels, shown, lent = canvas.pixels.astype(np.float32), canvas.shown, canvas.lent
     corners, bend_px = placed(canvas.grid, canvas.rect)
     if bend_px > BEND_PX:
-        pixels, valid, corners = _warped(canvas)
-    return Picture(period, webp(shade(pixels, stretch), valid), "image/webp", corners,
-                   canvas.looked_share)  # fmt: skip
+        pixels, shown, lent, corners = _warped(canvas)
+    colours = shade(pixels, stretch)
+    if lent is not None:
+        colours = np.where(lent, hatched(colours), colours)
+    return Picture(
+        period, webp(colours, shown), "image/webp", corners, canvas.looked_share,
+        int(shown.sum()), 0 if lent is None else int(lent.sum()),
+    )  # fmt: skip
+
+
+def hatched(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(3, h, w) red, green, blue as grey with dark lines across, as of ground seen otherwise."""
+    grey = np.tensordot(np.array(_LUMINANCE), colours, axes=1)
+    down, across = np.indices(grey.shape)
+    lined = np.where((down + across) % HATCH_PX == 0, grey * HATCH_SHADE, grey)
+    return np.broadcast_to(np.rint(lined).astype(np.uint8), colours.shape)
 
 
 def placed(grid: Grid, rect: Rect) -> tuple[Corners, float]:
@@ -191,7 +256,9 @@ def placed(grid: Grid, rect: Rect) -> tuple[Corners, float]:
     return (spots[0], spots[1], spots[2], spots[3]), float(off / cell)
 
 
-def _warped(canvas: Canvas) -> tuple[NDArray[np.float32], NDArray[np.bool_], Corners]:
+def _warped(
+    canvas: Canvas,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_] | None, Corners]:
     """The canvas on a lattice of Web Mercator, where corners place it exactly."""
     grid, rect = canvas.grid, canvas.rect
     mercator = _mercator(grid, rect)
@@ -201,14 +268,22 @@ def _warped(canvas: Canvas) -> tuple[NDArray[np.float32], NDArray[np.bool_], Cor
     cell = math.sqrt((east - west) * (north - south) / (rect.width * rect.height))
     width, height = math.ceil((east - west) / cell), math.ceil((north - south) / cell)
     affine = Affine(cell, 0.0, west, 0.0, -cell, north)
-    source = np.where(canvas.valid, canvas.pixels, np.nan).astype(np.float32)
+    source = np.where(canvas.shown, canvas.pixels, np.nan).astype(np.float32)
     target = np.full((3, height, width), np.nan, dtype=np.float32)
     rasterio.warp.reproject(
         source, target, src_transform=grid.affine(rect), src_crs=grid.crs, src_nodata=np.nan,
         dst_transform=affine, dst_crs=mercator, dst_nodata=np.nan, resampling=Resampling.bilinear,
     )  # fmt: skip
-    valid = np.asarray(~np.isnan(target).any(axis=0))
-    return np.nan_to_num(target), valid, _corners(affine, width, height, mercator)
+    shown = np.asarray(~np.isnan(target).any(axis=0))
+    corners = _corners(affine, width, height, mercator)
+    if canvas.lent is None:
+        return np.nan_to_num(target), shown, None, corners
+    lent = np.zeros((height, width), dtype=np.uint8)
+    rasterio.warp.reproject(
+        canvas.lent.astype(np.uint8), lent, src_transform=grid.affine(rect), src_crs=grid.crs,
+        dst_transform=affine, dst_crs=mercator, resampling=Resampling.nearest,
+    )  # fmt: skip
+    return np.nan_to_num(target), shown, (lent > 0) & shown, corners
 
 
 def _mercator(grid: Grid, rect: Rect) -> str:
@@ -261,12 +336,13 @@ def _sums(
 
 
 def _cut(canvas: Canvas) -> Canvas | None:
-    """Without the empty rows and columns around what was seen."""
-    rows, cols = (np.flatnonzero(canvas.valid.any(axis=axis)) for axis in (1, 0))
+    """Without the empty rows and columns around what is shown; None if nothing is."""
+    rows, cols = (np.flatnonzero(canvas.shown.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return None
     here = Rect.spanning(int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1)
     part = here.within(Rect(0, 0, *canvas.rect.shape))
     place = Rect(canvas.rect.row + here.row, canvas.rect.col + here.col, here.height, here.width)
-    return Canvas(canvas.recipe, canvas.pixels[:, *part], canvas.valid[part], canvas.grid, place,
-                  canvas.looked_share)  # fmt: skip
+    lent = None if canvas.lent is None else canvas.lent[part]
+    return replace(canvas, pixels=canvas.pixels[:, *part], valid=canvas.valid[part], rect=place,
+                   lent=lent)  # fmt: skip

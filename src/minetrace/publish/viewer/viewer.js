@@ -159,6 +159,12 @@
     return `${labels} ${blind.length > 1 ? "were" : "was"} not looked at.${words && ` ${words[0].toUpperCase()}${words.slice(1)}.`}`;
   }
 
+  function lentWords() {
+    const shown = [...new Set([state.before, state.period])].filter((at) => at !== null);
+    const lent = shown.some((at) => (data.lent || {})[data.periods[at].label]);
+    return lent ? "Grey, hatched ground in the picture is as the period before or after saw it." : "";
+  }
+
   function drawTimeline() {
     const period = data.periods[state.period];
     const blind = app.isBlind(period);
@@ -170,7 +176,7 @@
       tick.classList.toggle("before", i === state.before);
       tick.classList.toggle("near", i !== state.period && Math.abs(i - state.period) < tickStep);
     });
-    const words = blindWords();
+    const words = `${blindWords()} ${lentWords()}`.trim();
     notice.hidden = !words;
     notice.textContent = words;
   }
