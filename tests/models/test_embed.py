@@ -84,6 +84,13 @@ def test_a_run_becomes_rasters_on_the_lattice(
         x, y = left + 10 * (np.arange(32) + 0.5), top - 10 * (np.arange(32) + 0.5)
         window = seen.reindex(x=x, y=y, method="nearest", tolerance=1).to_array().values
         np.testing.assert_array_equal(found[:, :2, :2], describer(window.astype("float32")))
+    made = {path: path.stat().st_mtime_ns for path in files}
+    assert minetrace(*words, cwd=tmp_path).returncode == 0
+    assert made == {path: path.stat().st_mtime_ns for path in files}
+    sidecar = next((tmp_path / "run" / "composites" / "2020").glob("*.json"))
+    sidecar.write_text(sidecar.read_text() + "\n")  # as if the composite had been made anew
+    assert minetrace(*words, cwd=tmp_path).returncode == 0
+    assert all(path.stat().st_mtime_ns > made[path] for path in files)
     again = minetrace(*words, "--tokens", "class", cwd=tmp_path)
     assert again.returncode == 2
     assert "made otherwise" in again.stderr

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from minetrace.core.data_set import IGNORE, Chip, DataSet
 from minetrace.core.grid import Rect
 from minetrace.core.model import Scaling
+from minetrace.core.provenance import fingerprint
 from minetrace.core.raster import NODATA, stored_scale
 from minetrace.errors import ModelError, RunError
 from minetrace.models.keras.published import SCALINGS, scaling_called
 from minetrace.models.machine import need_torch
+from minetrace.sources.image import open_raster
 from minetrace.store.cog import write_cog
 from minetrace.store.files import read_json, sha256, write_json, write_whole
 
@@ -36,6 +38,7 @@ NOTE, ROWS = "embedding.json", "embeddings.parquet"
 MIN_SEEN = 0.5  # share of a window, or of a patch, that must be seen
 FILE_PX = 2048  # about the side of the ground of one file
 RECIPE = 1
+MADE_OF = "composites"  # the tag of a file that tells which
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def embed_chips(data: DataSet, how: Describing, out: Path) -> tuple[Path, int]:
 
 
 def embed_run(root: Path, how: Describing, out: Path) -> tuple[Path, ...]:
-    """Describe the composites of a run; files that are there already are kept.
+    """Describe the composites of a run; files that were made of the same composites are kept.
 
     Args:
         root: the run's folder.
@@ -177,7 +180,7 @@ def embed_run(root: Path, how: Describing, out: Path) -> tuple[Path, ...]:
     for period in run.periods:
         for zone in run.zones(period):
             image = _Composite.of(run, period, zone, how.bands)
-            files += list(_period(image, describer, out / period))
+            files += list(_period(image, describer, out / period, _made_of(run.root, period)))
     return tuple(files)
 
 
@@ -210,20 +213,36 @@ class _Composite:
         return np.where(raster.pixels == NODATA, np.float32(np.nan), values).astype(np.float32)
 
 
-def _period(composite: _Composite, describer: Describer, folder: Path) -> Iterator[Path]:
+def _made_of(root: Path, period: str) -> str:
+    """Tells a period's composites, with those that failed, from others of the same name."""
+    sidecars = sorted((root / "composites" / period).glob("*.json"))
+    return fingerprint([[path.name, sha256(path)] for path in sidecars])
+
+
+def _is_made_of(path: Path, made_of: str) -> bool:
+    if not path.is_file():
+        return False
+    with open_raster(str(path)) as file:
+        return bool(file.tags().get(MADE_OF) == made_of)
+
+
+def _period(
+    composite: _Composite, describer: Describer, folder: Path, made_of: str
+) -> Iterator[Path]:  # fmt: skip
     """One file per square of whole windows, on the lattice."""
     grid, frame, window = composite.image.grid, composite.image.frame, describer.how.window
     for block in frame.blocks(max(1, FILE_PX // window) * window):
         path = folder / f"{grid.zone}_{block.row}_{block.col}.tif"
-        if not path.is_file():
+        if not _is_made_of(path, made_of):
             rect = (block & frame).snapped(window)
             vectors = _vectors(composite, describer, rect)
             if np.isnan(vectors).all():
+                path.unlink(missing_ok=True)
                 continue
             write = partial(
                 write_cog, pixels=vectors, grid=grid.coarsened(describer.cell_px),
                 rect=rect.cells(describer.cell_px), names=names_of(len(vectors)),
-                nodata=float("nan"), tags={"backbone": describer.how.backbone},
+                nodata=float("nan"), tags={"backbone": describer.how.backbone, MADE_OF: made_of},
             )  # fmt: skip
             write_whole(path, write)
         yield path
