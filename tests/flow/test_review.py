@@ -178,6 +178,26 @@ def test_an_edited_outline_outlives_agreement_and_dispute() -> None:
     assert not undone.outline(item)
 
 
+def test_what_was_settled_holds_as_long_as_people_differ() -> None:
+    queue, item = toy(1), "p0@2021"
+    rows = [said(0, "ana", item, "answer", "mine"), said(1, "ben", item, "answer", "not"),
+            said(2, "cem", item, "settle", "not"),
+            said(3, "ben", item, "answer", "mine")]  # fmt: skip
+    assert Standing.of(rows[:3]).settled[item].verdict == "not"
+    assert estimate_table(queue, Standing.of(rows)).loc[0].tolist() == ["p0", "mine", "mine"]
+
+
+@given(st.lists(st.sampled_from(["mine", "not", "unsure"]), min_size=1, max_size=5))
+def test_the_estimate_hears_of_every_dispute(words: list[str]) -> None:
+    """However many people answered, and in whichever order."""
+    queue = toy(1)
+    rows = [said(n, f"w{n}", "p0@2021", "answer", word) for n, word in enumerate(words)]
+    standing = Standing.of(rows)
+    told = set(estimate_table(queue, standing).loc[0, ["answer_2021", "second_2021"]])
+    assert standing.disputed("p0@2021") == ({"mine", "not"} <= told)
+    assert (set(words) <= {"unsure"}) == told.isdisjoint({"mine", "not"})
+
+
 def test_kappa_of_cohen() -> None:
     """45 of 100 both yes, 25 both no, 15 and 15 apart: p0 0.70, pe 0.52, kappa 0.375."""
     one = np.repeat([1, 1, 0, 0], [45, 15, 15, 25])

@@ -6,7 +6,7 @@ a review has lost nothing that the next one does not hand on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -90,8 +90,9 @@ def verdict_of(standing: Standing, item: Item) -> Stand | None:
 def estimate_table(queue: Queue, standing: Standing) -> pd.DataFrame:
     """Answers as ``minetrace estimate`` reads them: ``answer_`` and ``second_`` by period.
 
-    Whoever answered most is first, so that the two columns are two people as far as may be. Of a
-    dispute that was settled the verdict alone is there.
+    Whoever answered most is first, so that the two columns are two people as far as may be. Of more
+    than two, one of each opinion is there where they differ. Of a dispute that was settled the
+    verdict alone is there.
     """
     people = standing.people()
     rows: dict[str, dict[str, str]] = {}
@@ -99,10 +100,19 @@ def estimate_table(queue: Queue, standing: Standing) -> pd.DataFrame:
         row = rows.setdefault(item.name, {"id": item.name})
         settled = standing.settled.get(item.id)
         told = [s.verdict for who in people if (s := standing.verdict(item.id, who)) is not None]
-        told = [settled.verdict] if settled is not None else told
-        row[f"answer_{item.period}"] = told[0] if told else ""
-        row[f"second_{item.period}"] = told[1] if len(told) > 1 else ""
+        first, second = _two_of(told) if settled is None else (settled.verdict, "")
+        row[f"answer_{item.period}"], row[f"second_{item.period}"] = first, second
     return pd.DataFrame(list(rows.values())).fillna("")
+
+
+def _two_of(told: Sequence[str]) -> tuple[str, str]:
+    """Two answers that speak for all: no *unsure* keeps a dispute out."""
+    sure = [verdict for verdict in told if verdict != "unsure"]
+    other = next((verdict for verdict in sure if verdict != sure[0]), None)
+    if len(told) > 2 and sure:
+        return sure[0], other or (sure[1] if len(sure) > 1 else "unsure")
+    first, second = [*told, "", ""][:2]
+    return first, second
 
 
 def label_features(queue: Queue, standing: Standing) -> dict[str, object]:

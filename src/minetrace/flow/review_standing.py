@@ -44,7 +44,7 @@ class Standing:
 
     Attributes:
         answers: by item, then by person.
-        settled: by item, the verdict in its dispute.
+        settled: by item, the verdict in its dispute, as long as people differ.
     """
 
     answers: Mapping[str, Mapping[str, Stand]]
@@ -60,9 +60,11 @@ class Standing:
             here = (settled if settles else answers).setdefault(row.item, {})
             stand = _after(here.pop(row.who, Stand()), row)
             here[row.who] = stand  # last, so that the last verdict in a dispute is the one
+        ends = {item: told[-1] for item, by in settled.items() if (told := _given(by.values()))}
+        differ = {item for item, by in answers.items() if _differ(by.values())}
         return cls(
             MappingProxyType(answers),
-            {item: told[-1] for item, by in settled.items() if (told := _given(by.values()))},
+            {item: stand for item, stand in ends.items() if item in differ},
         )
 
     def verdict(self, item: str, who: str) -> Stand | None:
@@ -95,8 +97,7 @@ class Standing:
 
     def disputed(self, item: str) -> bool:
         """Whether one says mine and another not, and nobody settled it."""
-        told = {stand.verdict for stand in self.given(item)}
-        return {"mine", "not"} <= told and item not in self.settled
+        return _differ(self.given(item)) and item not in self.settled
 
 
 def looks(queue: Queue, item: Item, twice: float) -> int:
@@ -153,6 +154,10 @@ def _round(queue: Queue, who: str) -> tuple[Item, ...]:
 
 def _given(stands: Iterable[Stand]) -> list[Stand]:
     return [stand for stand in stands if stand.verdict]
+
+
+def _differ(stands: Iterable[Stand]) -> bool:
+    return {"mine", "not"} <= {stand.verdict for stand in stands}
 
 
 def _after(stand: Stand, row: Said) -> Stand:
