@@ -54,7 +54,7 @@ class StoredPicture:
     """A stored composite, as far as it is asked about; around it, pixels are there as well."""
 
     def __init__(self, headers: Sequence[Header], ground: BaseGeometry) -> None:
-        first = headers[0]
+        first = _under(headers, ground)
         self._headers = [header for header in headers if header.crs == first.crs]
         self.bands = tuple(band for band in first.bands if band in COMMON_NAMES)
         self._numbers = [first.bands.index(band) + 1 for band in self.bands]
@@ -68,6 +68,16 @@ class StoredPicture:
         valid = np.asarray(~np.isnan(values).any(axis=0))
         stored = np.where(valid, np.rint(np.nan_to_num(values)), NODATA).astype(np.int16)
         return Raster(self.bands, stored, valid, self.grid.geobox(rect))
+
+
+def _under(headers: Sequence[Header], ground: BaseGeometry) -> Header:
+    """The raster that shows most of the ground: a run over two zones has two lattices."""
+
+    def shown(header: Header) -> float:
+        frame = shapely.box(*header.bounds)
+        return float(shapely.intersection(ground, project(frame, header.crs, LONLAT)).area)
+
+    return max(headers, key=shown)
 
 
 @dataclass(frozen=True)

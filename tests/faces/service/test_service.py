@@ -30,13 +30,14 @@ from minetrace.core.footprints import geodesic_hectares
 from minetrace.faces.api.cql2 import matching
 from minetrace.faces.api.refusals import BadQueryError
 from minetrace.faces.api.safety import Safety
+from minetrace.flow.ask_model import StoredPicture
 from minetrace.flow.drawn import statistics
 from minetrace.flow.published import Published
 from minetrace.flow.published_tally import tally_of
 from minetrace.panel.drawn import shares_inside
 from minetrace.publish.pmtiles import Place
 from minetrace.publish.pmtiles_reader import Tiles
-from minetrace.store.coarse import read_onto
+from minetrace.store.coarse import Header, read_onto
 from minetrace.store.outlines import read_table
 
 ITEMS = "/api/collections/oro-manso-panel/items"
@@ -392,6 +393,16 @@ def picture(side: int, *, bands: int = 6) -> bytes:
 def upload(service: Service, content: bytes, media: str = "image/tiff", **more: Any) -> Any:
     return service.post("/api/runs/oro-manso/predict/picture", content=content,
                         headers={"content-type": media}, **more)  # fmt: skip
+
+
+def test_the_model_looks_at_the_zone_in_which_the_area_lies() -> None:
+    """Two tiles of one run, on both sides of 6 degrees east."""
+    west = Header(Path("w"), "EPSG:32631", (690_000, 0, 720_000, 30_000), 10.0, 0.0, ("red",))
+    east = Header(Path("e"), "EPSG:32632", (280_000, 0, 310_000, 30_000), 10.0, 0.0, ("red",))
+    for lon, crs in ((4.8, "EPSG:32631"), (7.1, "EPSG:32632")):
+        for headers in ((west, east), (east, west)):
+            asked = StoredPicture(headers, box(lon, 0.1, lon + 0.01, 0.11))
+            assert asked.grid.crs == crs
 
 
 def test_pictures_are_scored_or_refused(service: Service) -> None:
