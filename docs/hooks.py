@@ -25,6 +25,8 @@ OUTSIDE = {
     "LICENSE": "licence.md",
     "studies/README.md": "studies.md",
     "studies/artisanal-gold/README.md": "studies/artisanal-gold.md",
+    "studies/tropical-panel/README.md": "studies/tropical-panel.md",
+    "studies/small-mines/README.md": "studies/small-mines.md",
     "src/minetrace/models/shipped/artisanal-gold-rgb/README.md": "artisanal-gold-rgb.md",
 }
 """Files of the repository that are pages of the site, by the path that they have there."""
