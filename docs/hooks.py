@@ -27,6 +27,8 @@ OUTSIDE = {
     "studies/artisanal-gold/README.md": "studies/artisanal-gold.md",
     "studies/tropical-panel/README.md": "studies/tropical-panel.md",
     "studies/small-mines/README.md": "studies/small-mines.md",
+    "studies/amazon-detector/README.md": "studies/amazon-detector.md",
+    "studies/landsat-net/README.md": "studies/landsat-net.md",
     "src/minetrace/models/shipped/artisanal-gold-rgb/README.md": "artisanal-gold-rgb.md",
 }
 """Files of the repository that are pages of the site, by the path that they have there."""
