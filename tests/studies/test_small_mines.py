@@ -17,7 +17,7 @@ from terminal import minetrace
 SMALLER = {
     "README.md": {"python make.py": "python make.py --size 384"},
     "make.py": {"dates_per_year=4": "dates_per_year=1"},
-    "places.py": {"FEW = 12": "FEW = 6"},
+    "places.py": {"FEW = 40": "FEW = 6"},
     "recipes/unet-13.yaml": {"steps: 150, every: 50": "steps: 4, every: 4"},
 }
 
