@@ -5,7 +5,6 @@ from __future__ import annotations
 from minetrace.core.grid import Rect
 
 BLOCK_PX = 256  # side of the blocks that COGs are stored in
-FIRST_PX = 512  # width of the first pieces, where reading waits
 
 
 def blocks_for_budget(
@@ -23,9 +22,8 @@ def blocks_for_budget(
         n_bands: bands of each look.
         rect: what is to be covered.
         budget_bytes: memory for looks, for one being read, and for the composite.
-        most_rows: no piece is higher, although memory would allow it (but for one block), and
-            those of the first two rows (one may be cut short by the lattice) are narrow: the
-            first is soon there, and each is reduced while the next is read.
+        most_rows: no piece is higher, although memory would allow it (but for one block), so that
+            each is reduced while the next is read.
     """
     if rect.empty:
         return []
@@ -35,11 +33,7 @@ def blocks_for_budget(
         rows = int(blocks // across) * BLOCK_PX
         if most_rows is not None:
             rows = min(rows, max(1, most_rows // BLOCK_PX) * BLOCK_PX)
-        pieces = _strips(rect, rows)
-        if most_rows is not None:
-            narrow = [run for piece in pieces[:2] for run in _runs(piece & rect, FIRST_PX)]
-            pieces = [*narrow, *pieces[2:]]
-        return [piece & rect for piece in pieces]
+        return [piece & rect for piece in _strips(rect, rows)]
     lines = _strips(rect, BLOCK_PX)
     return [piece & rect for line in lines for piece in _runs(line, int(blocks) * BLOCK_PX)]
 
