@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ from shapely import box
 
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.region import Coverage, Region
-from minetrace.errors import MissingFileError, RunError, TilesFailedError
-from minetrace.flow.fetch import fetch, pieces_of
-from minetrace.flow.plan import Place
+from minetrace.errors import MissingFileError, RunError, StudyError, TilesFailedError
+from minetrace.flow.chips import make_chips
+from minetrace.flow.fetch import fetch
+from minetrace.flow.pieces import errands_of, pieces_of
+from minetrace.flow.plan import Place, plan
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
 from minetrace.sources.fetched import FetchedOptions, FetchedSource
 from minetrace.store.pixel_store import findings, pack, read_manifest, read_pieces
+from minetrace.store.run_folder import RunFolder
 from minetrace.testing.results import assert_equal
 from minetrace.testing.source_contract import SourceContract
 from minetrace.testing.stac_catalog import world_shots, write_catalog
@@ -113,6 +117,40 @@ def test_it_is_moved_packed_and_checked(store: Path, tmp_path: Path) -> None:
     assert minetrace("fetch", "--check", moved).returncode == 1
     with pytest.raises(MissingFileError, match="minetrace fetch --check"):
         FetchedSource(FetchedOptions(moved))
+
+
+def test_it_is_packed_as_tar(store: Path, tmp_path: Path) -> None:
+    pack(store, tmp_path / "gold.tar")
+    with tarfile.open(tmp_path / "gold.tar") as packed:
+        packed.extractall(tmp_path, filter="data")
+    assert not findings(tmp_path / "gold")
+    with pytest.raises(StudyError, match=r"\.zip or a \.tar"):
+        pack(store, tmp_path / "gold.7z")
+
+
+def test_chips_are_cut_from_the_store(world: World, tmp_path: Path) -> None:
+    labels = {"path": str(world.truth), "layer": "mines", "when": "year"}
+    chips = {"size": 32, "background": 0.2, "bands": ["red", "nir"], "min_valid_share": 0.1}
+    study = Study.of({**world_study(world, name="cut"), "periods": [2019], "labels": [labels],
+                      "chips": chips})  # fmt: skip
+    fetched = fetch(study, tmp_path / "store", reach_m=100, chips=True)
+    offline = Study.read(tmp_path / "store" / "study.yaml")
+    cut = [
+        make_chips(one, one.labels, one.chips, tmp_path / name)
+        for one, name in ((study, "direct"), (offline, "offline"))
+        if one.chips
+    ]
+    assert cut[0].kinds == cut[1].kinds
+    assert cut[0].kinds["background"]
+    assert [c.checksum for c in cut[0].data.chips] == [c.checksum for c in cut[1].data.chips]
+    whole = plan(study, RunFolder(tmp_path / "plan"))
+    size = sum(e.rect.height * e.rect.width for e in errands_of(whole, 100))
+    pieces = read_manifest(tmp_path / "store")[1]
+    assert sum(p.rect.height * p.rect.width for p in pieces) < size
+    assert fetched.pieces == len(pieces)
+    bare = Study.of(world_study(world, name="bare"))
+    with pytest.raises(StudyError, match="has no key labels"):
+        fetch(bare, tmp_path / "none", chips=True)
 
 
 def test_what_is_no_store(tmp_path: Path, store: Path) -> None:

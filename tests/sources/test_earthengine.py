@@ -15,7 +15,7 @@ import pytest
 from shapely.geometry import box
 
 from minetrace.core.grid import Grid, Rect
-from minetrace.core.raster import NODATA
+from minetrace.core.raster import NODATA, PER_EMBEDDING
 from minetrace.core.region import project
 from minetrace.errors import (
     BandError,
@@ -52,6 +52,10 @@ IMAGES += [
     Served("COPERNICUS/S1_GRD/S1A_1", "2021-05-01", (-71, -13, -70, -12), bands=("VV", "VH")),
     Served("COPERNICUS/S1_GRD/S1A_2", "2021-06-01", (-71, -13, -70, -12), bands=("HH",)),
 ]
+IMAGES += [
+    Served(f"GOOGLE/SATELLITE_EMBEDDING/V1/ANNUAL/{year}_19S", f"{year}-01-01",
+           (-71, -13, -70, -12), year) for year in (2021, 2022)
+]  # fmt: skip
 YEARS = ((date(2021, 1, 1), date(2022, 1, 1)), (date(2022, 1, 1), date(2023, 1, 1)))
 
 
@@ -169,7 +173,20 @@ def test_radar_is_decibels(server: EarthEngineServer, tmp_path: Path) -> None:
     x, y = centres(GRID, rect)
     assert look.valid.all()
     for pixels, own in zip(look.pixels, ("VV", "VH"), strict=True):
-        assert np.array_equal(pixels, np.rint(counts(IMAGES[-2], own, x, y) * 100))
+        assert np.array_equal(pixels, np.rint(counts(IMAGES[-4], own, x, y) * 100))
+
+
+def test_embeddings_are_one_image_a_year(server: EarthEngineServer, tmp_path: Path) -> None:
+    here = source(server, tmp_path, product="annual-embeddings", bands=())
+    assert [str(scene.day) for scene in here.scenes()] == ["2021-01-01", "2022-01-01"]
+    assert (len(here.bands), here.bands[0], here.bands[-1]) == (64, "e000", "e063")
+    assert (here.level, here.masking, here.resolution_m) == (None, "", 10.0)
+    rect = around(GRID)
+    look = here.read(here.scenes()[1], ("e063", "e002"), GRID, rect)
+    x, y = centres(GRID, rect)
+    assert look.valid.all()
+    for pixels, own in zip(look.pixels, ("A63", "A02"), strict=True):
+        assert np.array_equal(pixels, np.rint(counts(IMAGES[-1], own, x, y) * PER_EMBEDDING))
 
 
 def test_each_block_is_asked_for_once(server: EarthEngineServer, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from minetrace.core.data_set import Chip, DataSet
 from minetrace.core.grid import Tile
 from minetrace.core.model import ModelCard
 from minetrace.core.provenance import fingerprint
-from minetrace.core.region import Region, project
+from minetrace.core.region import project
 from minetrace.errors import BandError, DataSetError, LabelError
 from minetrace.flow.chip_ground import Reading, Sheet, labelled, read_study_labels
 from minetrace.flow.cut import Cut, Cutting, chip_of, done
@@ -87,20 +87,29 @@ def make_chips(
     """
     tell = reporter or Silent()
     with RunFolder(out).claimed() as folder:
-        region = read_study_region(study)
-        reading = read_study_labels(labels, settings, region, study.timeline)
+        cutting, cuts, reading = lay_out_cuts(study, labels, settings, folder)
         for note in reading.notes:
             tell.note(note)
-        job = _with_bands(plan(study, folder, _nobody), settings)
-        sheets = tuple(
-            Sheet.of(reading, place.zone.geometry, place.grid, settings.point_m)
-            for place in job.places
-        )
-        cutting = Cutting(job, settings, sheets, reading.labels, out)
-        cuts = _cuts(cutting)
-        _claim(cutting, cuts, region, reading)
+        _claim(cutting, cuts, reading)
         _cut_all(cutting, cuts, workers, tell)
         return _finish(cutting, cuts, reading, tell)
+
+
+def lay_out_cuts(
+    study: Study, labels: Sequence[LabelStudy], settings: ChipStudy, folder: RunFolder
+) -> tuple[Cutting, list[Cut], Reading]:
+    """Every chip that is to be made, in one order, and what they share.
+
+    Raises:
+        UserError: something given cannot be used.
+    """
+    reading = read_study_labels(labels, settings, read_study_region(study), study.timeline)
+    job = _with_bands(plan(study, folder, _nobody), settings)
+    sheets = tuple(
+        Sheet.of(reading, place.zone.geometry, place.grid, settings.point_m) for place in job.places
+    )
+    cutting = Cutting(job, settings, sheets, reading.labels, folder.root)
+    return cutting, _cuts(cutting), reading
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ def _with_bands(job: Job, settings: ChipStudy) -> Job:
     return replace(job, bands=settings.bands or there)
 
 
-def _claim(cutting: Cutting, cuts: Sequence[Cut], region: Region, reading: Reading) -> None:
+def _claim(cutting: Cutting, cuts: Sequence[Cut], reading: Reading) -> None:
     """Say what the folder is for, or refuse one that is for something else.
 
     What was read counts, not the files that it was read from: a path may hold other labels, another
@@ -146,7 +155,7 @@ def _claim(cutting: Cutting, cuts: Sequence[Cut], region: Region, reading: Readi
         RECIPE, job.bands, looks, [p.label for p in job.periods],
         job.study.model_dump(include={"periods", "grid", "composite"}, mode="json"),
         cutting.settings.model_dump(mode="json", exclude={"select", "hard", "split"}),
-        region.geometry.wkb_hex, reading.labels.fingerprint,
+        job.region.geometry.wkb_hex, reading.labels.fingerprint,
         shapely.to_wkb(reading.unused, hex=True).tolist(), [asdict(cut) for cut in cuts],
     ])  # fmt: skip
     path = out / MAKING

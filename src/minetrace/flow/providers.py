@@ -11,6 +11,7 @@ from minetrace.flow.study_parts import BandStudy
 from minetrace.flow.study_providers import EarthEngineStudy, FetchedStudy, PlanetStudy, QuadStudy
 from minetrace.sources.bands import BandSpec
 from minetrace.sources.earthengine import EarthEngineOptions, EarthEngineSource
+from minetrace.sources.earthengine_exports import ExportOptions
 from minetrace.sources.earthengine_meter import Ceiling
 from minetrace.sources.earthengine_products import product
 from minetrace.sources.planet import PlanetSource
@@ -58,6 +59,7 @@ def computed(
         product=study.product, bands=study.bands, clear=study.clear, project=study.project,
         ceiling=Ceiling(study.ceiling.requests, study.ceiling.eecu_hours), url=study.url,
         http=HttpOptions(**study.requests.model_dump()),
+        exports=ExportOptions(**study.export.model_dump()) if study.export else None,
     )  # fmt: skip
     spans = tuple((period.start, period.end) for period in periods)
     quest = ProviderQuest(around, spans, run.items, run.cache, study.refresh)

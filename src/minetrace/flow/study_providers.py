@@ -74,12 +74,27 @@ class CeilingStudy(Closed):
     eecu_hours: float | None = Field(None, gt=0, description="of batch exports; default: no limit")
 
 
+class ExportStudy(Closed):
+    """Where 'minetrace fetch --batch' has Earth Engine put its exports."""
+
+    bucket: str = Field(
+        description="of Cloud Storage, in which who is signed in may write, list and delete"
+    )
+    prefix: str = Field("minetrace", pattern=r"^[\w./-]+$", description="folder in the bucket")
+    at_once: int = Field(20, ge=1, le=3000, description="exports under way there at a time")
+    tries: int = Field(3, ge=1, description="how often an export that fails is ordered in all")
+    poll_s: float = Field(10.0, gt=0, description="first wait between two looks, then doubled")
+    longest_poll_s: float = Field(300.0, gt=0, description="no wait is longer")
+    url: Address = Field("https://storage.googleapis.com", description="of Cloud Storage")
+
+
 class EarthEngineStudy(Closed):
     """Imagery that Earth Engine computes."""
 
     kind: Literal["earthengine"] = Field(description="computed by Earth Engine")
     product: str = Field(
-        description="sentinel-2-l2a, sentinel-2-l1c, landsat-8-9, landsat-5-7 or sentinel-1"
+        description="sentinel-2-l2a, sentinel-2-l1c, landsat-8-9, landsat-5-7, sentinel-1 or "
+        "annual-embeddings"
     )
     bands: tuple[str, ...] = Field((), description="common names; default: all of the product's")
     clear: float = Field(
@@ -89,6 +104,9 @@ class EarthEngineStudy(Closed):
         None, description="of Google Cloud; default: EARTHENGINE_PROJECT in the environment"
     )
     ceiling: CeilingStudy = CeilingStudy()
+    export: ExportStudy | None = Field(
+        None, description="where batch exports go; needed for 'minetrace fetch --batch' alone"
+    )
     url: Address = Field("https://earthengine.googleapis.com", description="of the service")
     requests: RequestStudy = RequestStudy()
     refresh: bool = Field(False, description="list the images again")

@@ -31,6 +31,7 @@ from minetrace.core.raster import NODATA, Raster
 from minetrace.core.region import project
 from minetrace.errors import NoImageryError
 from minetrace.sources.earthengine_api import URL, EarthEngineApi, EeImage, project_of
+from minetrace.sources.earthengine_exports import ExportOptions
 from minetrace.sources.earthengine_graph import Call, expression
 from minetrace.sources.earthengine_meter import CEILING, Ceiling, Meter
 from minetrace.sources.earthengine_products import (
@@ -64,6 +65,7 @@ class EarthEngineOptions:
         clear: least Cloud Score+ of a clear pixel, 0 to 1; 0 for no mask. Sentinel-2 alone.
         project: of Google Cloud; None for the environment's.
         ceiling: what may be asked for in all.
+        exports: where batch exports go; None for pixels that are waited for.
     """
 
     product: str
@@ -73,6 +75,24 @@ class EarthEngineOptions:
     ceiling: Ceiling = CEILING
     url: str = URL
     http: HttpOptions = PATIENT
+    exports: ExportOptions | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """One rectangle of the lattice that is computed as a whole, and kept.
+
+    Attributes:
+        image: the computation.
+        bands: in its order.
+        name: in the cache; a hash of all that its pixels depend on.
+    """
+
+    image: Call
+    bands: tuple[str, ...]
+    grid: Grid
+    rect: Rect
+    name: str
 
 
 class EarthEngineSource:
@@ -164,15 +184,12 @@ class EarthEngineSource:
         """
         refuse_unknown(bands, self._bands, self.options.product)
         pixels = np.full((len(bands), *rect.shape), NODATA, dtype=np.int16)
-        ordered = [band for band in self._bands if band in bands]
-        order = [ordered.index(band) for band in bands]
-        parts = [part for block in rect.blocks(_block_px(len(bands)))
-                 if not (part := block & self._around(grid)).empty
-                 and not (part & rect).empty]  # fmt: skip
-        found = _pool().map(lambda part: self._block(scene, ordered, grid, part), parts)
-        for part, block in zip(parts, found, strict=True):
-            there = part & rect
-            rows, cols = there.within(part)
+        blocks = self.blocks(scene, bands, grid, rect)
+        order = [blocks[0].bands.index(band) for band in bands] if blocks else []
+        found = _pool().map(self._pixels, blocks)
+        for part, block in zip(blocks, found, strict=True):
+            there = part.rect & rect
+            rows, cols = there.within(part.rect)
             here = there.within(rect)
             pixels[:, here[0], here[1]] = block[order][:, rows, cols]
         valid = (pixels != NODATA).all(axis=0)
@@ -200,19 +217,42 @@ class EarthEngineSource:
         asks = client(self.options.http, self.quest.cache / "slots")
         return EarthEngineApi(self.options.url.rstrip("/"), self._project, asks, self.meter)
 
-    def _block(
-        self, scene: Scene, bands: Sequence[str], grid: Grid, part: Rect
-    ) -> NDArray[np.int16]:
-        """One block, from the cache or from the service."""
-        image = self.image(scene, bands)
-        where = [grid.crs, grid.resolution_m, grid.offset_m, part.row, part.col, *part.shape]
+    def blocks(self, scene: Scene, bands: Sequence[str], grid: Grid, rect: Rect) -> list[Block]:
+        """What is computed for a rectangle; nothing if the region's surroundings do not reach it.
+
+        Args:
+            bands: in any order; a block has them in the product's.
+        """
+        ordered = tuple(band for band in self._bands if band in bands)
+        image = self.image(scene, ordered)
+        return [
+            self.block(image, ordered, grid, part) for block in rect.blocks(block_px(len(ordered)))
+            if not (part := block & self._around(grid)).empty and not (part & rect).empty
+        ]  # fmt: skip
+
+    def block(self, image: Call, bands: tuple[str, ...], grid: Grid, rect: Rect) -> Block:
+        """A rectangle of a computation, under the name by which it is kept."""
+        where = [grid.crs, grid.resolution_m, grid.offset_m, rect.row, rect.col, *rect.shape]
         said = json.dumps([expression(image), list(bands), where])
         name = "earthengine:" + hashlib.sha256(said.encode()).hexdigest()
+        return Block(image, bands, grid, rect, name)
+
+    def has(self, block: Block) -> bool:
+        """Whether a block is kept."""
+        return RangeCache(self.quest.cache).file(block.name, ".npy").is_file()
+
+    def keep(self, block: Block, pixels: NDArray[np.int16]) -> None:
+        """Keep a block that came by another way."""
+        _keep(RangeCache(self.quest.cache), block.name, pixels)
+
+    def _pixels(self, block: Block) -> NDArray[np.int16]:
+        """One block, from the cache or from the service."""
         cache = RangeCache(self.quest.cache)
-        with cache.alone(name):
-            path = cache.file(name, ".npy")
+        with cache.alone(block.name):
+            path = cache.file(block.name, ".npy")
             if not path.is_file():
-                _keep(cache, name, self.api.pixels(image, bands, grid, part))
+                pixels = self.api.pixels(block.image, block.bands, block.grid, block.rect)
+                _keep(cache, block.name, pixels)
             return np.asarray(np.load(path, allow_pickle=False))
 
     def _around(self, grid: Grid) -> Rect:
@@ -275,7 +315,8 @@ def _read_list(path: Path) -> list[EeImage]:
     ]
 
 
-def _block_px(bands: int) -> int:
+def block_px(bands: int) -> int:
+    """Side of a block, such that one answer can hold it."""
     side = BLOCK_PX
     while side * side * bands * 2 > _BLOCK_BYTES:
         side //= 2

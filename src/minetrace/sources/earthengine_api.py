@@ -150,25 +150,54 @@ class EarthEngineApi:
                 "run the same command again"
             ) from error
 
-    def _ask(self, method: str, address: str, body: bytes | None = None) -> Reply:
-        self.meter.ask()
+    def reply(
+        self, method: str, address: str, body: bytes | None = None, *, computes: bool = True
+    ) -> Reply:
+        """Ask Earth Engine, whatever it answers; counted by the meter.
+
+        Raises:
+            ReadFailedError: no answer, or the ceiling is reached.
+        """
+        self.meter.ask(computes=computes)
+        return self.send(method, address, body)
+
+    def send(self, method: str, address: str, body: bytes | None = None) -> Reply:
+        """Ask any server of Google's, whatever it answers."""
         headers = {"Content-Type": "application/json"} if body else {}
-        reply = self.client.request(
+        return self.client.request(
             method, address, headers=headers, body=body, sign=lambda _, url: (url, self._token(url))
         )
+
+    def accepted(self, reply: Reply, what: str) -> Reply:
+        """An answer that is 200.
+
+        Raises:
+            NoPermissionError: the project is not let in.
+            ReadFailedError: any other answer.
+        """
         if reply.status == 200:
             return reply
-        said = _said(reply)
+        said = self.refusal(reply)
+        raise ReadFailedError(
+            f"{what}: HTTP {reply.status}: {said}; check the study, or run the same command again"
+        )
+
+    def refusal(self, reply: Reply) -> str:
+        """Why something was not done, in the service's words.
+
+        Raises:
+            NoPermissionError: the project is not let in at all.
+        """
         if reply.status in (401, 403):
             raise NoPermissionError(
                 f"Earth Engine does not let project {self.project} in (HTTP {reply.status}: "
-                f"{said}); register it at code.earthengine.google.com/register, and sign in with "
-                "'gcloud auth application-default login'"
+                f"{said_by(reply)}); register it at code.earthengine.google.com/register, and sign "
+                "in with 'gcloud auth application-default login'"
             )
-        raise ReadFailedError(
-            f"{redacted(address)}: HTTP {reply.status}: {said}; check the study, or run the same "
-            "command again"
-        )
+        return said_by(reply)
+
+    def _ask(self, method: str, address: str, body: bytes | None = None) -> Reply:
+        return self.accepted(self.reply(method, address, body), redacted(address))
 
     def _token(self, url: str) -> dict[str, str]:
         parts = urlsplit(url)
@@ -268,7 +297,7 @@ def _has(told: Mapping[str, Any], bands: Sequence[str]) -> bool:
     return not there or there.issuperset(bands)
 
 
-def _said(reply: Reply) -> str:
+def said_by(reply: Reply) -> str:
     """The service's own words, in one line."""
     try:
         words = str(json.loads(reply.body)["error"]["message"])

@@ -52,8 +52,12 @@ class Meter:
     path: Path
     ceiling: Ceiling
 
-    def ask(self) -> None:
+    def ask(self, *, computes: bool = True) -> None:
         """Count a request that is about to be made.
+
+        Args:
+            computes: False for a look at what was ordered before, which takes no compute units:
+                what they were spent on is brought home even above their ceiling.
 
         Raises:
             ReadFailedError: it would be one too many.
@@ -65,7 +69,7 @@ class Meter:
                     f"Earth Engine was asked {spent.requests} times, which is the ceiling: raise "
                     "sources.ceiling.requests and run the same command again"
                 )
-            if hours is not None and spent.eecu_seconds >= hours * 3600:
+            if computes and hours is not None and spent.eecu_seconds >= hours * 3600:
                 raise ReadFailedError(
                     f"Earth Engine computed for {spent.eecu_seconds / 3600:.2f} EECU-hours, which "
                     "is the ceiling: raise sources.ceiling.eecu_hours and run the same command "
@@ -73,13 +77,15 @@ class Meter:
                 )
             self._write(replace(spent, requests=spent.requests + 1))
 
-    def count(self, *, received_bytes: int = 0, eecu_seconds: float = 0.0) -> None:
+    def count(self, *, received_bytes: int) -> None:
         """Count what came back."""
         with self._held() as spent:
-            self._write(replace(
-                spent, received_bytes=spent.received_bytes + received_bytes,
-                eecu_seconds=spent.eecu_seconds + eecu_seconds,
-            ))  # fmt: skip
+            self._write(replace(spent, received_bytes=spent.received_bytes + received_bytes))
+
+    def settle(self, eecu_seconds: float) -> None:
+        """Say what all exports took so far: a sum, which no kill can make count twice."""
+        with self._held() as spent:
+            self._write(replace(spent, eecu_seconds=eecu_seconds))
 
     def read(self) -> Spent:
         """What it shows."""

@@ -3,7 +3,8 @@
 Source: the Earth Engine data catalog's pages of each collection. Sentinel-2 is read from the
 harmonised collections, whose numbers mean reflectance x 10,000 on every date. Cloud Score+ says
 how clear a pixel is, from 0 to 1 (Pasquarella et al. 2023). Landsat is composited there, a median
-of a period's clear pixels by QA_PIXEL.
+of a period's clear pixels by QA_PIXEL. Embeddings are one image a year, dated its first day, whose
+64 dimensions are ours under the names that 'minetrace embed' gives (Brown et al. 2025).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _SURFACE = (2.75e-5, -0.2)
 _KELVIN = (0.00341802, 149.0)
 _OLI = {"blue": "SR_B2", "green": "SR_B3", "red": "SR_B4", "nir08": "SR_B5", "swir16": "SR_B6",
         "swir22": "SR_B7", "lwir11": "ST_B10"}  # fmt: skip
+_EMBEDDING = {f"e0{number:02}": f"A{number:02}" for number in range(64)}
 _TM = {"blue": "SR_B1", "green": "SR_B2", "red": "SR_B3", "nir08": "SR_B4", "swir16": "SR_B5",
        "swir22": "SR_B7", "lwir": "ST_B6"}  # fmt: skip
 
@@ -103,6 +105,13 @@ PRODUCTS = {
         {"vv": "VV", "vh": "VH"}, {"vv": (1.0, 0.0), "vh": (1.0, 0.0)}, 10.0, "days", "", None,
         date(2014, 10, 3), "contains modified Copernicus Sentinel data",
         only='properties.instrumentMode = "IW"',
+    ),
+    "annual-embeddings": Product(
+        "Satellite Embedding V1, 64 dimensions of a year",
+        ("GOOGLE/SATELLITE_EMBEDDING/V1/ANNUAL",), _EMBEDDING,
+        dict.fromkeys(_EMBEDDING, (1.0, 0.0)), 10.0, "days", "", None, date(2017, 1, 1),
+        "The AlphaEarth Foundations Satellite Embedding dataset is produced by Google and Google "
+        "DeepMind",
     ),
 }  # fmt: skip
 """By the name that a study says."""

@@ -188,7 +188,7 @@ class HttpClient:
 
 
 @lru_cache(maxsize=8)
-def client(options: HttpOptions, slots: Path | None = None) -> HttpClient:
+def client(options: HttpOptions = PATIENT, slots: Path | None = None) -> HttpClient:
     """The client of this process with these options."""
     return HttpClient(options, slots)
 

@@ -8,6 +8,7 @@ that it may be moved, packed and checked elsewhere.
 from __future__ import annotations
 
 import json
+import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from minetrace.core.grid import Anchor, Rect
-from minetrace.errors import MissingFileError, RunError
+from minetrace.errors import MissingFileError, RunError, StudyError
+from minetrace.store import exports
 from minetrace.store.files import PART, disk_errors, read_json, sha256, write_json, write_whole
 
 MANIFEST, LINES, STUDY, REGION = "store.json", "fetched.jsonl", "study.yaml", "region.geojson"
@@ -147,7 +149,7 @@ def findings(store: Path) -> list[Finding]:
             found.append(Finding(name, "is missing"))
         elif sha256(path) != digest:
             found.append(Finding(name, "is not what was fetched"))
-    known = {*said, MANIFEST, LINES}
+    known = {*said, MANIFEST, LINES, exports.FILE}
     for path in sorted(store.rglob("*")):
         name = path.relative_to(store).as_posix()
         if path.is_file() and name not in known and not name.startswith(("items/", "cache/")):
@@ -156,14 +158,21 @@ def findings(store: Path) -> list[Finding]:
 
 
 def pack(store: Path, target: Path) -> int:
-    """Put a store into one zip, uncompressed, since its files already are; returns its bytes.
+    """Put a store into one zip or tar, uncompressed, since its files already are.
+
+    Returns:
+        Its bytes.
 
     Raises:
         MissingFileError, RunError: see ``read_manifest``.
+        StudyError: the target is called neither .zip nor .tar.
     """
+    packers = {".zip": _zip, ".tar": _tar}
+    if target.suffix not in packers:
+        raise StudyError(f"{target}: a store is packed into a .zip or a .tar; call it so")
     _, pieces = read_manifest(store)
     names = [MANIFEST, LINES, *_told(store)["files"], *(p.path for p in pieces if p.path)]
-    write_whole(target, lambda part: _zip(part, store, names))
+    write_whole(target, lambda part: packers[target.suffix](part, store, names))
     return target.stat().st_size
 
 
@@ -171,6 +180,12 @@ def _zip(path: Path, store: Path, names: Iterable[str]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as packed:
         for name in names:
             packed.write(store / name, f"{store.name}/{name}")
+
+
+def _tar(path: Path, store: Path, names: Iterable[str]) -> None:
+    with tarfile.open(path, "w") as packed:
+        for name in names:
+            packed.add(store / name, f"{store.name}/{name}", recursive=False)
 
 
 def _told(store: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A small real server that answers as Earth Engine's REST API and its bucket do, on loopback.
 
 It computes what it is asked for, by ``earthengine_graph``, on images whose pixels are a function of
-where they lie; exports take two looks at their state before they are done.
+where they lie; exports take two looks at their state before they are done, and lie in the bucket
+until they are deleted.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ TOKEN = "ya29.nobodymayreadthis"
 PAGE = 2
 _CLOUDY = "CLOUD_SCORE_PLUS"
 _S2 = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")
+_A = tuple(f"A{number:02}" for number in range(64))
 _L = (*(f"SR_B{n}" for n in range(1, 8)), "ST_B10", "ST_B6")
 
 
@@ -60,6 +62,7 @@ class Seen:
 
     requests: list[tuple[str, str]] = field(default_factory=list)
     pixels: list[dict[str, Any]] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
     exports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -68,12 +71,18 @@ class EarthEngineServer:
 
     Attributes:
         busy: how many of the next requests are answered with 429.
-        broken: descriptions of exports that fail.
+        broken: how many of the next exports fail.
+        jealous: whether the same order twice is refused, rather than answered as the first was.
+        before: called with each request; True to drop it unseen.
+        after: called when a request was dealt with; True not to answer.
     """
 
     def __init__(self, images: Sequence[Served]) -> None:
         self.images = {one.id: one for one in images}
-        self.seen, self.busy, self.broken = Seen(), 0, set[str]()
+        self.seen, self.busy, self.broken, self.jealous = Seen(), 0, 0, False
+        self.before: Callable[[str, str], bool] = lambda *_: False
+        self.after: Callable[[str, str], bool] = lambda *_: False
+        self.lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"owner": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(
@@ -115,6 +124,8 @@ def counts(image: Served, band: str, x: NDArray[Any], y: NDArray[Any]) -> NDArra
     """Counts of a band: another pattern for each, by place alone."""
     if band in ("VV", "VH"):
         return np.asarray(-12.0 - 6.0 * (band == "VH") + np.floor(x / 10) % 7 / 4)
+    if band in _A:
+        return np.asarray(np.sin(np.floor(x / 10) + np.floor(y / 10) * int(band[1:]) + image.level))
     number = (_S2 if band in _S2 else _L).index(band)
     base = 44000.0 if band.startswith("ST_") else 9000.0 if band.startswith("SR_") else 800.0
     wave = np.floor(x / 10) * 3 % 500 + np.floor(y / 10) * 7 % 300
@@ -129,7 +140,7 @@ def picture(image: Served, x: NDArray[Any], y: NDArray[Any], crs: str) -> Pictur
     cloud = (share >= image.cloudy[0]) & (share < image.cloudy[1])
     bands = _Bands(lambda band: counts(image, band, x, y))
     bands.update({"cs": np.where(cloud, 0.2, 0.9), "QA_PIXEL": np.where(cloud, 8.0, 64.0)})
-    seen = dict.fromkeys((*_S2, *_L, "VV", "VH", *bands), inside)
+    seen = dict.fromkeys((*_S2, *_L, *_A, "VV", "VH", *bands), inside)
     return Picture(bands, seen, image.day)
 
 
@@ -163,11 +174,17 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         self._serve("POST", json.loads(self.rfile.read(length)))
 
+    def do_DELETE(self) -> None:
+        self._serve("DELETE", {})
+
     def log_message(self, format: str, *args: Any) -> None:
         """Keep quiet."""
 
     def _serve(self, method: str, asked: dict[str, Any]) -> None:
         owner, parts = self.owner, urlsplit(self.path)
+        if owner.before(method, self.path):
+            self.close_connection = True
+            return
         owner.seen.requests.append((method, parts.path))
         if owner.busy > 0:
             owner.busy -= 1
@@ -180,10 +197,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._compute(asked)
         elif parts.path.endswith("image:export"):
             self._export(asked)
+        elif parts.path.endswith(":cancel"):
+            self._cancel(parts.path.removeprefix("/v1/").removesuffix(":cancel"))
+        elif parts.path.endswith("/operations"):
+            self._operations(parse_qs(parts.query))
         elif "/operations/" in parts.path:
             self._operation(parts.path.removeprefix("/v1/"))
         elif parts.path.startswith("/storage/v1/b/"):
-            self._object(parts.path)
+            self._bucket(method, parts.path, parse_qs(parts.query))
         else:
             self._refuse(404, "not found")
 
@@ -218,36 +239,77 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, content.getvalue())
 
     def _export(self, asked: dict[str, Any]) -> None:
-        exports = self.owner.seen.exports
-        known = next((k for k, v in exports.items() if v["requestId"] == asked["requestId"]), None)
-        name = known or f"projects/p/operations/OP{len(exports)}"
-        exports.setdefault(name, {**asked, "looks": 0})
+        with self.owner.lock:
+            exports = self.owner.seen.exports
+            same = [k for k, v in exports.items() if v["requestId"] == asked["requestId"]]
+            if same and self.owner.jealous:
+                self._refuse(409, "a task of this requestId was started already")
+                return
+            name = same[0] if same else f"projects/p/operations/OP{len(exports)}"
+            if not same:
+                fails, self.owner.broken = self.owner.broken > 0, max(0, self.owner.broken - 1)
+                exports[name] = {**asked, "looks": 0, "fails": fails, "cancelled": False}
         self._tell({"name": name, "metadata": {"state": "PENDING"}})
 
-    def _operation(self, name: str) -> None:
-        asked = self.owner.seen.exports.get(name)
-        if asked is None:
-            self._refuse(404, "no such operation")
-            return
+    def _told(self, name: str) -> dict[str, Any]:
+        """An operation; looking at it lets it go on."""
+        asked = self.owner.seen.exports[name]
         asked["looks"] += 1
+        said: dict[str, Any] = {"description": asked["description"], "state": "RUNNING"}
+        if asked["cancelled"]:
+            return {"name": name, "done": True, "metadata": {**said, "state": "CANCELLED"}}
         if asked["looks"] < 2:
-            self._tell({"name": name, "metadata": {"state": "RUNNING"}})
-        elif asked["description"] in self.owner.broken:
-            told = {"name": name, "done": True, "metadata": {"state": "FAILED"},
+            return {"name": name, "metadata": said}
+        said["batchEecuUsageSeconds"] = 12.5
+        if asked["fails"]:
+            return {"name": name, "done": True, "metadata": {**said, "state": "FAILED"},
                     "error": {"message": "User memory limit exceeded."}}  # fmt: skip
-            self._tell(told)
-        else:
-            usage = {"state": "SUCCEEDED", "batchEecuUsageSeconds": 12.5}
-            self._tell({"name": name, "done": True, "metadata": usage})
+        return {"name": name, "done": True, "metadata": {**said, "state": "SUCCEEDED"}}
 
-    def _object(self, path: str) -> None:
-        wanted = unquote(path.split("/o/")[1]).removesuffix(".tif")
+    def _operations(self, query: dict[str, list[str]]) -> None:
+        names, first = list(self.owner.seen.exports), int(query.get("pageToken", ["0"])[0])
+        told: dict[str, Any] = {
+            "operations": [self._told(name) for name in names[first : first + PAGE]]
+        }
+        if first + PAGE < len(names):
+            told["nextPageToken"] = str(first + PAGE)
+        self._tell(told)
+
+    def _operation(self, name: str) -> None:
+        if name in self.owner.seen.exports:
+            self._tell(self._told(name))
+        else:
+            self._refuse(404, "no such operation")
+
+    def _cancel(self, name: str) -> None:
+        if name in self.owner.seen.exports:
+            self.owner.seen.exports[name]["cancelled"] = True
+        self._tell({})
+
+    def _bucket(self, method: str, path: str, query: dict[str, list[str]]) -> None:
+        there = self._files()
+        name = unquote(path.partition("/o/")[2])
+        if not name:
+            found = [one for one in there if one.startswith(query["prefix"][0])]
+            self._tell({"items": [{"name": one} for one in found]} if found else {})
+        elif name not in there:
+            self._refuse(404, "no such object")
+        elif method == "DELETE":
+            self.owner.seen.deleted.add(name)
+            self._send(204, b"")
+        else:
+            self._send(200, self._tiff(there[name]))
+
+    def _files(self) -> dict[str, dict[str, Any]]:
+        """What lies in the bucket, by name."""
+        found = {}
         for asked in self.owner.seen.exports.values():
             there = asked["fileExportOptions"]["cloudStorageDestination"]
-            if there["filenamePrefix"] == wanted:
-                self._send(200, self._tiff(asked))
-                return
-        self._refuse(404, "no such object")
+            name = f"{there['filenamePrefix']}.tif"
+            whole = asked["looks"] >= 2 and not asked["fails"] and not asked["cancelled"]
+            if whole and name not in self.owner.seen.deleted:
+                found[name] = asked
+        return found
 
     def _tiff(self, asked: dict[str, Any]) -> bytes:
         found = self.owner.computed(asked)
@@ -270,6 +332,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, json.dumps({"error": {"code": status, "message": words}}).encode())
 
     def _send(self, status: int, body: bytes) -> None:
+        if self.owner.after(self.command, self.path):
+            self.close_connection = True
+            return
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

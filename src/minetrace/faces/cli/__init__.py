@@ -19,6 +19,7 @@ from minetrace.faces.cli import (
     embed,
     estimate,
     evaluate,
+    exports,
     fetch,
     init,
     models,
@@ -54,6 +55,7 @@ First steps:
   minetrace sources           catalogs of imagery that are known by name
   minetrace plan study.yaml   what it would take: scenes, blind ground, time
   minetrace fetch study.yaml  bring its pixels once, to work offline from then on
+  minetrace exports stores/NAME        what Earth Engine exports for a store
   minetrace run study.yaml    walk the whole way
   minetrace status runs/NAME  how far a run is, and what failed
   minetrace plot runs/NAME    figures for a paper
@@ -100,6 +102,7 @@ for command in (
     init,
     plan,
     fetch,
+    exports,
     run,
     status,
     plot,

@@ -13,8 +13,14 @@ def command(
     reach_m: float = typer.Option(
         2000.0, min=0, help="Parts of the region closer than this are fetched as one, metres."
     ),
+    batch: bool = typer.Option(
+        False, "--batch", help="Earth Engine exports to sources.export.bucket, at its leisure."
+    ),
+    chips: bool = typer.Option(
+        False, "--chips", help="Only what 'minetrace chips' cuts around the study's labels."
+    ),
     check: Path | None = typer.Option(None, help="Hold a store against its checksums instead."),
-    pack: Path | None = typer.Option(None, help="Put the store into this zip, to be moved."),
+    pack: Path | None = typer.Option(None, help="Put the store into this .zip or .tar to move it."),
     quiet: bool = typer.Option(False, help="No progress, only the summary."),
     as_json: bool = typer.Option(False, "--json", help="Print the summary as JSON."),
 ) -> None:
@@ -46,7 +52,7 @@ def command(
     if study is not None:
         asked = Study.read(study)
         store = out or check or Path("stores") / asked.name
-        facts = fetch(asked, store, reach_m=reach_m, tell=tell).facts()
+        facts = fetch(asked, store, reach_m=reach_m, batch=batch, chips=chips, tell=tell).facts()
     place = store or Path()
     wrong = findings(place) if check else []
     facts |= {"pieces": len(read_manifest(place)[1])}
@@ -60,6 +66,7 @@ def command(
         for key, value in facts.items():
             typer.echo(f"{key}: {value}")
         if study is not None:
-            typer.echo(f"from here on, offline:  minetrace run {place / 'study.yaml'}")
+            verb = "chips" if chips else "run"
+            typer.echo(f"from here on, offline:  minetrace {verb} {place / 'study.yaml'}")
     if wrong:
         raise typer.Exit(1)
