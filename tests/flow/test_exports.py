@@ -82,7 +82,6 @@ def test_a_killed_fetch_orders_nothing_twice(server: EarthEngineServer, tmp_path
         ("completed", "before", lambda method, path: "alt=media" in path),
         ("kept", "before", lambda method, path: method == "DELETE"),
         ("deleted", "after", lambda method, path: method == "DELETE"),
-        ("ordered again", "after", lambda method, path: path.endswith("image:export")),
     ]
     for name, when, here in moments:
         process = context.Process(target=life, args=(study, str(store)))

@@ -80,6 +80,8 @@ def arriving(
     yield [errand for errand, missing in waits if not missing], []
     needed = {square for _, missing in waits for square in missing}
     with Exports.open(store) as ledger:
+        lying = {one.key for one in ledger.all("completed")}  # perhaps brought, not deleted
+        needed |= {square for square, order in orders.items() if order.key in lying}
         for number in sorted({square.source for square in needed}):
             mine = {orders[square].key: orders[square] for square in needed
                     if square.source == number}  # fmt: skip
