@@ -9,9 +9,7 @@ import typer
 
 
 def command(
-    what: Path = typer.Argument(
-        ..., help="A run folder, chips, or a file that says of them."
-    ),
+    what: Path = typer.Argument(..., help="A run folder, chips, or a file that says of them."),
     backbone: str = typer.Option(..., help="timm/NAME, terratorch/NAME or prithvi/300m."),
     bands: str = typer.Option(..., help="In the order of its input, such as B04,B03,B02."),
     checkpoint: Path | None = typer.Option(None, help="A file with its weights."),
