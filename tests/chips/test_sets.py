@@ -283,3 +283,9 @@ def test_lists_that_do_not_fit_are_refused(small_mines: Path, tmp_path: Path) ->
 def test_real_tiles(shared_data: Path) -> None:
     with pytest.raises(DataSetError, match=r"23_image.tif: is 448 x 48 pixels"):
         open_data_set(shared_data / "tailings")
+
+
+def test_chips_are_read_in_the_unit_of_each_band(tmp_path: Path) -> None:
+    """Kelvin and decibels are stored by scales of their own, not as reflectance."""
+    reader = made_reader(tmp_path, ("red", "lwir11", "vv", "elevation"), ("other", "mine"))
+    assert reader.values.scale == (1e-4, 0.1, 0.01, 0.25)

@@ -17,7 +17,7 @@ from shapely.geometry import Polygon, box, mapping
 from minetrace.chips.raster_files import RasterChips
 from minetrace.chips.values import Values
 from minetrace.core.data_set import Chip, DataSet
-from minetrace.core.raster import NODATA, REFLECTANCE_SCALE
+from minetrace.core.raster import NODATA, stored_scale
 from minetrace.core.region import project
 from minetrace.errors import DataSetError, MissingFileError
 from minetrace.store.files import write_text
@@ -69,8 +69,7 @@ def _outline(chip: Chip) -> dict[str, Any] | None:
 
 def made_reader(folder: Path, bands: Sequence[str], classes: Sequence[str]) -> RasterChips:
     """The reader of chips that minetrace made."""
-    count = len(bands)
-    values = Values((REFLECTANCE_SCALE,) * count, (0.0,) * count, (NODATA,))
+    values = Values(tuple(map(stored_scale, bands)), (0.0,) * len(bands), (NODATA,))
     return RasterChips(folder, values, len(classes))
 
 
