@@ -171,6 +171,7 @@ def test_keys_answer_undo_note_and_tell_what_was_shown(browser: Any, sample: Ser
     ana.page.fill("#note-text", "a <b>sandbank</b>, m n u z")
     ana.page.click("#note-box button.strong")
     ana.page.wait_for_selector("#note-box:not([open])", state="attached")
+    ana.page.wait_for_selector("#note:has-text('✓')")
     ana.press("u")
     wait(lambda: sample.standing.verdict(second, "ana") is not None)
     stand = sample.standing.verdict(second, "ana")

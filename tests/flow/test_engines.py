@@ -231,7 +231,8 @@ def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 SBATCH = """#!/bin/sh
 test "$1" = --parsable && shift
-nohup sh "$1" >/dev/null 2>&1 &
+cp "$1" "$0.$$"  # as SLURM does: the script is gone when this returns
+nohup sh "$0.$$" >/dev/null 2>&1 &
 echo "Submitted batch job $!"
 """
 

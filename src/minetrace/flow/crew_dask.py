@@ -329,6 +329,7 @@ def _slurm(settings: EngineStudy) -> Iterator[Any]:
             memory=asked.memory, walltime=asked.walltime, interface=asked.interface,
             job_extra_directives=list(asked.directives),
             job_script_prologue=list(asked.prologue),
+            scheduler_options={"dashboard_address": ":0"},  # 8787 may be taken
         )  # fmt: skip
     except (ValueError, OSError) as error:
         raise StudyError(f"engine.slurm: {error}") from error

@@ -38,6 +38,7 @@ def command(
     for run in app.state.service.runs.values():
         typer.echo(f"{run.id}: {len(run.panel):,} rows, {len(run.periods)} periods")
     if check:
+        app.state.service.close()
         return
     shown = f"[{host}]" if ":" in host else host
     typer.echo(f"http://{shown}:{port}/  API: /api  STAC: /stac  (Ctrl-C stops)", err=True)
