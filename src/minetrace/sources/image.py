@@ -24,7 +24,7 @@ from minetrace.sources.masks import MaskOptions, classify
 from minetrace.sources.radiometry import Radiometry
 from minetrace.store.handles import closed_at_exit
 
-_opening = threading.Lock()  # filters of warnings are the process's, whichever thread sets them
+warning_filters = threading.Lock()  # they are the process's, whichever thread sets them
 _LEAVE_NO_FILES = {"CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO"}  # GDAL would, beside the user's archive
 
 
@@ -242,7 +242,7 @@ def _handle(file: RasterFile) -> Any:
 
 def open_raster(path: Path | str) -> Any:
     """An open rasterio dataset; whether it has a place on Earth is for the caller to ask."""
-    with _opening, warnings.catch_warnings(), rasterio.Env(**_LEAVE_NO_FILES):
+    with warning_filters, warnings.catch_warnings(), rasterio.Env(**_LEAVE_NO_FILES):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(path)
 

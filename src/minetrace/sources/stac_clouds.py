@@ -19,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.core.grid import Rect
 from minetrace.core.provenance import fingerprint
 from minetrace.core.region import project
+from minetrace.sources.image import warning_filters
 from minetrace.sources.masks import MaskOptions, classify, not_seen
 from minetrace.sources.options import as_json
 from minetrace.sources.stac_raster import RemoteRaster
@@ -92,7 +93,8 @@ def count(raster: RemoteRaster, region: BaseGeometry, options: MaskOptions) -> t
         return 0, 0
     values = raster.read((1,), window)[0]
     there = window_transform(Window(window.col, window.row, *window.shape[::-1]), sheet.affine)
-    inside = ~geometry_mask([ground], window.shape, there)
+    with warning_filters:  # rasterio changes them here, too
+        inside = ~geometry_mask([ground], window.shape, there)
     nodata = sheet.nodata if options.kind == "scl" else None
     clear, _ = classify(values, options, nodata)
     unseen = not_seen(values, options, nodata)

@@ -77,8 +77,8 @@ def test_a_polygon_is_drawn_counted_and_handed_on(
         shown = page.locator('.drawn tr[data-period="2021"] [data-hectares]')
         hectares = float(shown.get_attribute("data-hectares"))
         page.select_option("#tool-pictures", "composites")
-        page.wait_for_function("minetrace.map.getLayer('served-picture') !== undefined")
-        page.wait_for_function("location.hash.includes('picture=composites')")
+        page.wait_for_function("() => minetrace.map.getLayer('served-picture') !== undefined")
+        page.wait_for_function("() => location.hash.includes('picture=composites')")
         page.click("#tool-share")
         with page.expect_download() as saved:
             page.click("#share-picture")
