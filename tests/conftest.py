@@ -34,6 +34,18 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """Work in this process: starting others takes longer than small examples do."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium, as Debian packages it; tests that need it skip where it is absent."""

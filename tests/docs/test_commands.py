@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import shlex
 import subprocess
@@ -56,18 +55,6 @@ def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
     fence = rf"^```({'|'.join(languages)})\n(.*?)^```"
     text = page.read_text(encoding="utf-8")
     return re.findall(fence, text, re.DOTALL | re.MULTILINE)
-
-
-@pytest.fixture
-def one_core() -> Iterator[None]:
-    """Work in this process: starting others takes longer than the examples do."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    yield
-    os.sched_setaffinity(0, before)
 
 
 def test_every_page_runs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import runpy
 import warnings
 from pathlib import Path
 from typing import Any
@@ -39,28 +40,11 @@ BANDS = ("blue", "green", "red", "nir")
 @pytest.fixture(scope="module")
 def folder(vision: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small random SAM 2 of 64 px, as ``save_pretrained`` writes it."""
-    transformers = pytest.importorskip("transformers", reason="install minetrace[foundation]")
+    pytest.importorskip("transformers", reason="install minetrace[foundation]")
+    path = tmp_path_factory.mktemp("sam2") / "sam2-small"
+    make = Path(__file__).resolve().parents[2] / "studies" / "small-mines" / "make_sam2.py"
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        hiera = transformers.Sam2HieraDetConfig(
-            hidden_size=8, image_size=[64, 64], blocks_per_stage=[1, 1, 2, 1],
-            embed_dim_per_stage=[8, 16, 32, 64], num_attention_heads_per_stage=[1, 1, 2, 2],
-            window_size_per_stage=[4, 4, 4, 4], global_attention_blocks=[3],
-            window_positional_embedding_background_size=[4, 4],
-        )  # fmt: skip
-        eyes = transformers.Sam2VisionConfig(
-            backbone_config=hiera, backbone_channel_list=[64, 32, 16, 8], fpn_hidden_size=32,
-            backbone_feature_sizes=[[16, 16], [8, 8], [4, 4]],
-        )  # fmt: skip
-        config = transformers.Sam2Config(
-            vision_config=eyes,
-            prompt_encoder_config={"hidden_size": 32, "image_size": 64, "mask_input_channels": 4},
-            mask_decoder_config={"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2,
-                                 "iou_head_hidden_dim": 16},
-        )  # fmt: skip
-        torch.manual_seed(5)
-        path = tmp_path_factory.mktemp("sam2") / "sam2-small"
-        transformers.Sam2Model(config).save_pretrained(path)
+        runpy.run_path(str(make))["main"](str(path))
     return path
 
 

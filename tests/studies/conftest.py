@@ -1,20 +1,10 @@
-"""What the walks share."""
+"""Every walk works in one process."""
 
 from __future__ import annotations
-
-import os
-from collections.abc import Iterator
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def one_core() -> Iterator[None]:
-    """Work in this process: starting others takes longer than so little ground does."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    yield
-    os.sched_setaffinity(0, before)
+def _one_core(one_core: None) -> None:
+    """As the fixture says."""

@@ -13,7 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -26,6 +26,7 @@ from rasterio.transform import Affine
 from shapely.geometry import box, mapping
 
 from minetrace.testing.earthengine_graph import Picture, evaluate
+from minetrace.testing.loopback import Loopback, listen
 
 TOKEN = "ya29.nobodymayreadthis"
 PAGE = 2
@@ -66,7 +67,7 @@ class Seen:
     exports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-class EarthEngineServer:
+class EarthEngineServer(Loopback):
     """Images, served; a context manager.
 
     Attributes:
@@ -84,24 +85,7 @@ class EarthEngineServer:
         self.after: Callable[[str, str], bool] = lambda *_: False
         self.lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"owner": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), daemon=True
-        )
-
-    @property
-    def url(self) -> str:
-        """Of the service, and of its bucket."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> EarthEngineServer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(listen(handler))
 
     def computed(self, asked: Mapping[str, Any]) -> Picture:
         """What a request comes to."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -27,6 +26,7 @@ from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
 
 from minetrace.sources.planet_api import HALF_WORLD_M
+from minetrace.testing.loopback import Loopback, address, listen
 
 KEY = "PLAKnobodymayreadthis"
 QUAD_PX = 64
@@ -59,11 +59,12 @@ class Seen:
     at_store: list[str | None] = field(default_factory=list)
 
 
-class PlanetServer:
+class PlanetServer(Loopback):
     """Basemaps, served; a context manager.
 
     Attributes:
         url: of the service.
+        store: address of the pixels.
         busy: how many of the next requests are answered with 429.
     """
 
@@ -73,32 +74,9 @@ class PlanetServer:
         for one in basemaps:
             for quad in one.hazes:
                 write_quad(folder / one.name / f"{quad}.tif", quad, one)
-        self._store = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, _StoreHandler))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, _ApiHandler))
-        self._threads = [threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-                         for server in (self._server, self._store)]  # fmt: skip
-
-    @property
-    def url(self) -> str:
-        """Of the service."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    @property
-    def store(self) -> str:
-        """Where pixels are."""
-        return f"http://127.0.0.1:{self._store.server_port}"
-
-    def __enter__(self) -> PlanetServer:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for server in (self._server, self._store):
-            server.shutdown()
-            server.server_close()
-        for thread in self._threads:
-            thread.join()
+        store = listen(_handler(self, _StoreHandler))
+        self.store = address(store)
+        super().__init__(listen(_handler(self, _ApiHandler)), store)
 
 
 def quad_pixels(quad: str, basemap: Basemap) -> NDArray[np.uint16]:

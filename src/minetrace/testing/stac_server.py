@@ -23,6 +23,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from shapely.geometry import box, shape
 
+from minetrace.testing.loopback import Loopback
+
 FaultKind = Literal["status", "timeout", "reset", "short", "corrupt", "no-range"]
 _PAGE = 100
 _CONFORMS = ("core", "item-search", "ogcapi-features", "collections")
@@ -71,7 +73,7 @@ class Seen:
         return [one for one in self.requests if re.search(pattern, one[1])]
 
 
-class StacServer:
+class StacServer(Loopback):
     """A folder of items and assets, served; a context manager.
 
     Paths: ``/`` and ``/search`` (STAC API), ``/static/catalog.json`` (the same as files),
@@ -99,22 +101,7 @@ class StacServer:
         self.tokens: dict[str, datetime] = {}
         self._under_way = 0
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    @property
-    def url(self) -> str:
-        """Address of the landing page."""
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> StacServer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_Server(("127.0.0.1", 0), _handler(self)))
 
     def forget(self) -> None:
         """Count from zero again, and let no fault be left over."""
