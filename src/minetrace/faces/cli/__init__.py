@@ -52,27 +52,9 @@ First steps:
 \b
   minetrace demo              see it work on a made-up country, offline
   minetrace init study.yaml   write a study to edit: region, years, imagery
-  minetrace sources           catalogs of imagery that are known by name
   minetrace plan study.yaml   what it would take: scenes, blind ground, time
-  minetrace fetch study.yaml  bring its pixels once, to work offline from then on
-  minetrace exports stores/NAME        what Earth Engine exports for a store
   minetrace run study.yaml    walk the whole way
   minetrace status runs/NAME  how far a run is, and what failed
-  minetrace plot runs/NAME    figures for a paper
-  minetrace chips study.yaml  training data around labels
-  minetrace audit chips/NAME  does its test see what was trained on?
-  minetrace evaluate MODEL chips/NAME  how good a model is on chips it has not seen
-  minetrace crossval study.yaml        a recipe, trained and judged without each region in turn
-  minetrace train study.yaml  a model from labelled chips
-  minetrace embed runs/NAME   what a foundation model says of each patch
-  minetrace panel FILES       anybody's outlines of mines, followed through time
-  minetrace tally PANEL       hectares by country, or by any territory
-  minetrace compare OLD NEW   what a release changed
-  minetrace sample runs/NAME  points to check the map at
-  minetrace review runs/NAME  a page at which people look and answer
-  minetrace serve runs/NAME   map, features, tiles and figures of polygons over HTTP
-  minetrace estimate SAMPLE   hectares with an interval, from what people saw there
-  minetrace watch study.yaml  what is new in the period that has come; made for cron
 
 Exit codes: 0 done, 1 the run failed (what is done is kept), 2 something given cannot be used,
 130 stopped by you.
@@ -97,31 +79,32 @@ def _options(
         raise typer.Exit
 
 
-for command in (
-    demo,
-    init,
-    plan,
-    fetch,
-    exports,
-    run,
-    status,
-    plot,
-    panel,
-    tally,
-    compare,
-    chips,
-    audit,
-    train,
-    embed,
-    evaluate,
-    crossval,
-    sample,
-    review,
-    serve,
-    estimate,
-    watch,
-):
-    app.command(command.__name__.rpartition(".")[2])(command.command)
+_IN_A_LINE = {  # in the order of the work
+    demo: "Map the mines of a made-up country, offline.",
+    init: "Write a study to edit: region, years, imagery.",
+    plan: "What a study would take: scenes, blind ground, time.",
+    fetch: "Bring its pixels once, to work offline from then on.",
+    exports: "What Earth Engine exports for a store, by state.",
+    run: "Make the map of a study, or go on with it.",
+    status: "How far a run is, what failed, and whether its files are whole.",
+    plot: "Draw figures for a paper.",
+    panel: "Follow anybody's outlines of mines through time.",
+    tally: "Count hectares by country, or by any territory.",
+    compare: "Say what a release changed.",
+    chips: "Cut training data around labels.",
+    audit: "See whether the test of chips sees what was trained on.",
+    train: "Make a model from labelled chips.",
+    embed: "Compute what a foundation model says of each patch.",
+    evaluate: "Say how good a model is on chips it has not seen.",
+    crossval: "Train and judge a recipe without each region in turn.",
+    sample: "Draw a probability sample of points to check the map at.",
+    review: "Open a page at which people look and answer.",
+    serve: "Serve map, features, tiles and figures of polygons over HTTP.",
+    estimate: "Estimate hectares with an interval, from what people saw.",
+    watch: "Say what is new in the period that has come; made for cron.",
+}
+for command, line in _IN_A_LINE.items():
+    app.command(command.__name__.rpartition(".")[2], short_help=line)(command.command)
 app.add_typer(sources.app, name="sources")
 app.add_typer(clouds.app, name="clouds")
 app.add_typer(models.app, name="models")
