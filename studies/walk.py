@@ -4,7 +4,8 @@
 
 A page shows what a reader types in blocks that are marked ``console``, a command after each ``$``.
 The study's own files are copied into the folder first, and the walk ends at the first command that
-fails. Blocks of other kinds are for reading: they need what is not here, such as a network.
+fails. Blocks of other kinds are for reading: they need what is not here, such as a network. At the end
+stand the seconds of each command, by the clock and of processors.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ def lay_out(study: Path, out: Path) -> None:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment of the commands: this Python's own come first."""
+    """The environment of the commands: this Python's own come first, and a process has one core."""
     here = str(Path(sys.executable).parent)
-    told = {**os.environ, "PATH": here + os.pathsep + os.environ.get("PATH", ""),
-            "HF_HUB_OFFLINE": "1"}  # fmt: skip
+    told = {"OMP_NUM_THREADS": "1", **os.environ, "HF_HUB_OFFLINE": "1",
+            "PATH": here + os.pathsep + os.environ.get("PATH", "")}  # fmt: skip
     loads = subprocess.run([sys.executable, "-c", "import torchvision"], capture_output=True,
                            text=True, check=False)  # fmt: skip
     if "operator torchvision::" in loads.stderr:
@@ -51,20 +52,27 @@ def surroundings() -> dict[str, str]:
     return told
 
 
+def processors_s() -> float:
+    """Seconds that the processes of the commands have kept processors busy."""
+    used = os.times()
+    return used.children_user + used.children_system
+
+
 def main(study: Path, out: Path) -> None:
     lay_out(study, out)
     world = surroundings()
-    began, took = time.monotonic(), []
+    took = []
     for command in commands(study):
         print(f"\n$ {command}", flush=True)
-        start = time.monotonic()
+        start, used = time.monotonic(), processors_s()
         done = subprocess.run(["bash", "-c", command], cwd=out, env=world, check=False)
-        took.append((time.monotonic() - start, command))
+        took.append((time.monotonic() - start, processors_s() - used, command))
         if done.returncode:
             raise SystemExit(f"{study.name}: exit code {done.returncode} of: {command}")
-    print(f"\n{study.name}: {time.monotonic() - began:.0f} s in {out}")
-    for seconds, command in took:
-        print(f"{seconds:7.1f} s  {command}")
+    wall, busy = (sum(one[at] for one in took) for at in (0, 1))
+    print(f"\n{study.name}: {wall:.0f} s, {busy:.0f} s of processors, in {out}")
+    for seconds, of_processors, command in took:
+        print(f"{seconds:7.1f} s {of_processors:7.1f} s  {command}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from minetrace.assess.disturbance import disturbances
-from minetrace.assess.evaluation import ChipResult, patch_figures, pixel_figures
+from minetrace.assess.evaluation import (
+    ChipResult,
+    object_figures,
+    patch_figures,
+    pixel_figures,
+)
 from minetrace.assess.evaluation_page import page
 from minetrace.assess.histogram import BINS, along, auc, average_precision, count, reliability
 from minetrace.assess.objects import area_error, found, match
@@ -96,6 +101,18 @@ def test_chips_without_a_mine_have_no_iou() -> None:
     figures = pixel_figures([result("a", (0, 3, 0, 97))]).figures
     assert np.isnan(figures["IoU"].value)
     assert figures["specificity"].value == pytest.approx(0.97)
+
+
+def test_draws_without_a_mine_say_nothing_of_the_error_of_area() -> None:
+    mine, false = np.zeros((2, 6, 6), int)
+    mine[:2, :2], false[3:, 3:] = 1, 1
+    chips = [(mine, mine), *[(np.zeros_like(mine), false)] * 4]
+    results = [replace(result(f"{i}", (0, 0, 0, 36)), objects=match(true, mapped))
+               for i, (true, mapped) in enumerate(chips)]  # fmt: skip
+    error = object_figures(results).figures["area error"]
+    assert error.value == pytest.approx(9)
+    assert 0 <= error.low <= error.value <= error.high < np.inf
+    assert np.isnan(object_figures(results[1:]).figures["area error"].low)
 
 
 def test_chips_of_unknown_label_are_not_judged() -> None:

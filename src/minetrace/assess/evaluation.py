@@ -231,5 +231,5 @@ def _of_mines(hits: FloatArray, value: FloatArray) -> FloatArray:
 
 
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(part / whole)
+    """NaN where the whole is nothing, as in draws without a mine: of infinities no interval is."""
+    return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
