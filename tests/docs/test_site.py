@@ -150,13 +150,14 @@ def test_the_citation_names_this_version() -> None:
 @pytest.mark.browser
 def test_it_reads_and_searches_from_disk(site: Path, browser: Any) -> None:
     tab = browser.new_page(viewport={"width": 1280, "height": 900})
+    tab.set_default_timeout(60_000)
     elsewhere, wrong = [], []
     tab.on("request", lambda r: r.url.startswith("http") and elsewhere.append(r.url))
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.goto((site / "index.html").as_uri())
     tab.locator(".md-search__input").fill("mosaic")
     found = tab.locator(".md-search-result__item a").first
-    found.wait_for(timeout=20_000)
+    found.wait_for()
     assert "own-imagery" in str(found.get_attribute("href"))
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.goto((site / "reference" / "study.html").as_uri())

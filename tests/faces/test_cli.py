@@ -36,11 +36,11 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(world: World, tmp_pat
     words = command("run", file, "--out", out, "--workers", 2)
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
                           start_new_session=True, preexec_fn=hear_ctrl_c) as process:  # fmt: skip
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while time.monotonic() < until and not list(out.glob("composites/*/*.tif")):
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
-        told = process.communicate(timeout=30)[1]
+        told = process.communicate(timeout=60)[1]
     assert process.returncode == 130, told
     assert "goes on from there" in told
     assert "Traceback" not in told

@@ -180,6 +180,7 @@ def test_the_map_opens_in_a_notebook(run: mt.Run, tmp_path: Path, browser: typin
     page = tmp_path / "notebook.html"
     page.write_text(f"<!doctype html><h1>cell</h1>{run.explore()._repr_html_()}", encoding="utf-8")
     tab = browser.new_page()
+    tab.set_default_timeout(60_000)
     tab.goto(page.as_uri())
     frame = tab.frames[1]
     frame.wait_for_function("window.minetrace && window.minetrace.state")

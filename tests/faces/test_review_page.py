@@ -65,16 +65,18 @@ def served(desk: Desk, **safety: Any) -> Iterator[Served]:
     from minetrace.faces.api.review import application
     from minetrace.faces.api.safety import Safety, guard
 
-    port = free_port()
-    config = uvicorn.Config(guard(application(desk), Safety(**safety)), port=port,
+    config = uvicorn.Config(guard(application(desk), Safety(**safety)), port=0,
                             lifespan="off", log_level="warning", ws="none")  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
-    wait(lambda: server.started)
-    yield Served(desk, f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    thread.join()
+    try:
+        wait(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Served(desk, f"http://127.0.0.1:{port}")
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def free_port() -> int:
         return int(any_.getsockname()[1])
 
 
-def wait(done: Callable[[], Any], seconds: float = 20.0) -> None:
+def wait(done: Callable[[], Any], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end, "it did not come about in time"
@@ -103,7 +105,7 @@ class Person:
     def __init__(self, browser: Any, url: str, name: str, **size: int) -> None:
         self.context = browser.new_context(viewport={"width": 1280, "height": 860, **size})
         self.page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.context.set_default_timeout(60_000)
         self.elsewhere: list[str] = []
         self.wrong: list[str] = []
         self.heard: list[str] = []
@@ -234,7 +236,8 @@ def test_nothing_is_lost_when_the_server_is_killed(browser: Any, mapped: Path) -
         words = ["review", str(mapped), "--port", str(port)]
         server = subprocess.Popen([sys.executable, "-m", "minetrace", *words],
                                   stdout=subprocess.DEVNULL)  # fmt: skip
-        wait(lambda: _answers(port), 60)
+        wait(lambda: _answers(port) or server.poll() is not None, 120)
+        assert server.poll() is None, "the desk did not start"
         return server
 
     server = start()
@@ -259,7 +262,7 @@ def test_nothing_is_lost_when_the_server_is_killed(browser: Any, mapped: Path) -
     assert [(row.item, row.value) for row in desk.store.read(desk.queue.id)][1] == (item, "not")
     assert ana.ready() != item
     server.terminate()
-    assert server.wait(20) in (0, -15, 143)
+    assert server.wait(60) in (0, -15, 143)
     ana.context.close()
     (mapped / FILE).unlink()
 
@@ -314,7 +317,7 @@ def test_on_a_phone_and_for_everybody(browser: Any, sample: Served, scheme: str)
     ana.page.emulate_media(color_scheme=scheme)
     for size in ({"width": 390, "height": 844}, {"width": 1280, "height": 860}):
         ana.page.set_viewport_size(size)
-        ana.page.wait_for_timeout(150)
+        ana.page.wait_for_function("wide => window.innerWidth === wide", arg=size["width"])
         over = ana.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert over <= 0
         for name in ("mine", "not", "unsure", "undo"):

@@ -16,6 +16,8 @@ from minetrace.faces.api import listening
 from minetrace.faces.api.safety import Safety, guard
 
 pytestmark = pytest.mark.browser
+CORNERS = """minetrace.map.getSource("drawn").serialize().data.features
+    .filter(one => one.geometry.type === "Point").length"""
 SHAPE = ((0.3, 0.3), (0.7, 0.3), (0.7, 0.7), (0.3, 0.7))
 
 
@@ -38,6 +40,7 @@ class Visit:
 
     def __init__(self, browser: Any, url: str, width: int = 1100, height: int = 760) -> None:
         self.context = browser.new_context(viewport={"width": width, "height": height})
+        self.context.set_default_timeout(60_000)
         self.page = self.context.new_page()
         self.asked: list[str] = []
         self.trouble: list[str] = []
@@ -57,9 +60,9 @@ class Visit:
     def draw(self) -> None:
         self.page.click("#tool-draw")
         box = self.page.locator("#map").bounding_box()
-        for x, y in SHAPE:
+        for number, (x, y) in enumerate(SHAPE, 1):
             self.page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-            self.page.wait_for_timeout(350)  # two clicks at once would close the polygon
+            self.page.wait_for_function(f"() => ({CORNERS}) === {number}")
         self.page.click("#tool-done")
         self.page.wait_for_selector(".drawn-table")
 
@@ -84,7 +87,7 @@ def test_a_polygon_is_drawn_counted_and_handed_on(
             page.click("#share-picture")
         saved.value.save_as(tmp_path / "view.png")
         assert (tmp_path / "view.png").read_bytes().startswith(b"\x89PNG")
-        address = page.url
+        address = page.evaluate("location.href")
         assert visit.trouble == []
         assert all(url.startswith((home, "data:", "blob:")) for url in visit.asked)
     with Visit(browser, address, 390, 844) as phone:
@@ -96,7 +99,7 @@ def test_a_polygon_is_drawn_counted_and_handed_on(
         assert wide <= 0
         phone.page.click("#drawn-clear")
         assert phone.page.locator(".drawn-table").count() == 0
-        assert "draw=" not in phone.page.url
+        assert "draw=" not in phone.page.evaluate("location.href")
         assert phone.trouble == []
 
 

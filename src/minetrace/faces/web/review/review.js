@@ -202,11 +202,12 @@ const edit = once(async () => {
   $("answers").hidden = true;
 });
 
+// The item stays, so nothing waits for the desk: the next key may be an answer to it.
 const keepOutline = once(async () => {
   if (!state.edit) return;
   const { value } = state.edit;
   endEdit();
-  await outbox.put(state.item.item, "outline", value, 0, shown());
+  outbox.put(state.item.item, "outline", value, 0, shown());
 });
 
 function endEdit() {
