@@ -6,18 +6,26 @@ import json
 import shutil
 import tarfile
 import zipfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 import yaml
 from shapely import box
 
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.region import Coverage, Region
-from minetrace.errors import MissingFileError, RunError, StudyError, TilesFailedError
+from minetrace.errors import (
+    MissingFileError,
+    ReadFailedError,
+    RunError,
+    StudyError,
+    TilesFailedError,
+)
 from minetrace.flow.chips import make_chips
 from minetrace.flow.fetch import fetch
 from minetrace.flow.pieces import errands_of, pieces_of
@@ -27,6 +35,7 @@ from minetrace.flow.study import Study
 from minetrace.sources.fetched import FetchedOptions, FetchedSource
 from minetrace.store.pixel_store import findings, pack, read_manifest, read_pieces
 from minetrace.store.run_folder import RunFolder
+from minetrace.store.zarr_cubes import Cube, label, lay_out, read_slot, slot_of, write_slot
 from minetrace.testing.results import assert_equal
 from minetrace.testing.source_contract import SourceContract
 from minetrace.testing.stac_catalog import world_shots, write_catalog
@@ -50,29 +59,43 @@ def asked(world: World, url: str) -> dict[str, Any]:
             "grid": {"tile": 128}}  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def store(world: World, catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["cog", "zarr"])
+def store(
+    world: World, catalog: Path, direct: Path, tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Path:  # fmt: skip
     """Fetched in two goes: the first time a band of one scene cannot be had."""
+    form = request.param
     folder = tmp_path_factory.mktemp("stores") / "gold"
     with StacServer(catalog) as served:
         study = Study.of(asked(world, served.url))
         served.faults = [Fault("status", "/data/.*red", times=4)]
         with pytest.raises(TilesFailedError, match=r"of \d+ pieces could not be fetched"):
-            fetch(study, folder)
+            fetch(study, folder, form=form)
         there = len(read_pieces(folder))
         assert there
-        done = fetch(study, folder)
+        done = fetch(study, folder, form=form)
         assert 0 < done.new == done.pieces - there
         served.forget()
-        again = fetch(study, folder)
+        again = fetch(study, folder, form=form)
         assert (again.new, served.seen.of("/data/")) == (0, [])
-        run(study, folder.parent / "direct")
+        other = {"cog": "zarr", "zarr": "cog"}[form]
+        with pytest.raises(StudyError, match=f"was begun with --format {form}"):
+            fetch(study, folder, form=other)
     return folder
 
 
-def test_a_run_from_the_store_equals_the_run_from_the_source(store: Path) -> None:
+@pytest.fixture(scope="module")
+def direct(world: World, catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("direct") / "run"
+    with StacServer(catalog) as served:
+        run(Study.of(asked(world, served.url)), folder)
+    return folder
+
+
+def test_a_run_from_the_store_equals_the_run_from_the_source(store: Path, direct: Path) -> None:
     run(Study.read(store / "study.yaml"), store.parent / "offline")
-    assert_equal(store.parent / "direct", store.parent / "offline")
+    assert_equal(direct, store.parent / "offline")
     text = (store / "study.yaml").read_text()
     assert [one["kind"] for one in yaml.safe_load(text)["sources"]] == ["fetched"]
     assert "127.0.0.1" not in text
@@ -104,7 +127,7 @@ def test_it_is_moved_packed_and_checked(store: Path, tmp_path: Path) -> None:
     done = minetrace("fetch", "--check", moved, "--json")
     assert (done.returncode, json.loads(done.stdout)["wrong"]) == (0, [])
 
-    files = sorted(moved.rglob("*.tif"))
+    files = sorted(moved / piece.path for piece in read_manifest(moved)[1] if piece.path)
     files[0].write_bytes(files[0].read_bytes()[:-1])
     files[1].unlink()
     (moved / "stray.txt").write_text("?")
@@ -166,10 +189,50 @@ def test_what_is_no_store(tmp_path: Path, store: Path) -> None:
 
 
 def test_the_files_say_what_they_are(store: Path) -> None:
-    with rasterio.open(next(store.rglob("*.tif"))) as file:
-        assert file.tags()["ACQUISITION_DATE"].startswith("2021")
-        assert np.allclose(file.scales, 1e-4)
-        assert all(file.descriptions)
+    piece = next(piece for piece in read_manifest(store)[1] if piece.path)
+    if piece.path.endswith(".tif"):
+        with rasterio.open(store / piece.path) as file:
+            assert file.tags()["ACQUISITION_DATE"] == str(piece.day)
+            assert np.allclose(file.scales, 1e-4)
+            assert all(file.descriptions)
+        return
+    cube, slot = slot_of(piece.path) or ("", 0)
+    with xr.open_zarr(store / cube, consolidated=False, chunks=None) as opened:
+        scene = opened["pixels"][slot].load()
+    assert scene.dims == ("band", "y", "x")
+    assert str(scene["time"].values.astype("datetime64[D]")) == str(piece.day)
+    assert str(scene["scene"].values) == piece.scene
+    grid = Grid(piece.crs, piece.resolution_m, piece.anchor)
+    source = FetchedSource(FetchedOptions(store))
+    looks = [one for one in source.scenes() if one.id == piece.scene]
+    raster = source.read(looks[0], list(map(str, scene["band"].values)), grid, piece.rect)
+    shown = np.where(raster.valid, raster.pixels * 1e-4, np.nan)
+    assert np.allclose(scene.values, shown, equal_nan=True)
+    assert np.allclose(scene["x"].values, raster.geobox.coordinates["x"].values)
+    assert np.allclose(scene["y"].values, raster.geobox.coordinates["y"].values)
+
+
+def test_a_cube_grows_and_what_is_cut_short_is_told(tmp_path: Path) -> None:
+    rect = Rect(10, 20, 300, 40)
+    cube = Cube(tmp_path / "one.zarr", ("red", "nir"), Grid("EPSG:32631", 10.0), rect)
+    pixels = np.arange(2 * 300 * 40, dtype=np.int16).reshape(2, 300, 40)
+    lay_out(cube, 1)
+    write_slot(cube, 0, pixels)
+    lay_out(cube, 3)
+    path = write_slot(cube, 2, pixels + np.int16(1))
+    label(cube.folder, {0: ("a", date(2021, 1, 2)), 2: ("c", date(2021, 3, 4))})
+    window = Rect(250, 5, 20, 30)
+    nir, red = read_slot(cube.folder, 2, [2, 1], window)
+    assert np.array_equal(nir, pixels[1, 250:270, 5:35] + 1)
+    assert np.array_equal(red, pixels[0, 250:270, 5:35] + 1)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ReadFailedError, match="cut short"):
+        read_slot(cube.folder, 2, [1], window)
+    with pytest.raises(ReadFailedError, match="c/1/0/0/0"):
+        read_slot(cube.folder, 1, [1], window)
+    with xr.open_zarr(cube.folder, consolidated=False, chunks=None) as opened:
+        assert opened["scene"].values.tolist() == ["a", "", "c"]
+        assert np.isnat(opened["time"].values[1])
 
 
 def place_of(*parts: Any) -> Place:

@@ -20,19 +20,18 @@ import shapely
 import yaml
 from shapely import box
 
-from minetrace.core.raster import NODATA, stored_scale
 from minetrace.core.region import Coverage
 from minetrace.errors import ReadFailedError, StudyError, TilesFailedError
 from minetrace.flow.chips import lay_out_cuts
 from minetrace.flow.compositing import read_look
 from minetrace.flow.exports import Arrival, arriving
 from minetrace.flow.imagery import attribution_of, name_of
+from minetrace.flow.piece_files import COG, Files, files_in
 from minetrace.flow.pieces import Errand, errands_of, is_done, key_of, key_wanted
 from minetrace.flow.plan import Job, plan
 from minetrace.flow.study import Study
 from minetrace.store import outlines, pixel_store
-from minetrace.store.cog import write_cog
-from minetrace.store.files import sha256, write_text, write_whole
+from minetrace.store.files import sha256, write_text
 from minetrace.store.pixel_store import Piece, SourceFacts
 from minetrace.store.run_folder import RunFolder
 
@@ -69,7 +68,7 @@ class Fetched:
 
 def fetch(
     study: Study, store: Path, *, reach_m: float = REACH_M, batch: bool = False,
-    chips: bool = False, tell: Tell = lambda *_: None,
+    chips: bool = False, form: str = COG, tell: Tell = lambda *_: None,
 ) -> Fetched:  # fmt: skip
     """Fetch what a study reads, or what is left of it.
 
@@ -79,6 +78,7 @@ def fetch(
         reach_m: parts of the region closer than this are fetched as one.
         batch: have Earth Engine export what a source says to export, rather than wait for it.
         chips: fetch what 'minetrace chips' cuts around the study's labels, not the whole region.
+        form: of the files: ``cog`` or ``zarr``.
 
     Raises:
         UserError: something given cannot be used.
@@ -90,10 +90,11 @@ def fetch(
         job = _around_labels(study, folder) if chips else plan(study, folder)
         wanted = list(errands_of(job, reach_m))
         kept = {key_of(one): one for one in pixel_store.read_pieces(store)}
+        files = files_in(form, job, store, wanted)
         left = [e for e in wanted if not is_done(store, kept.get(key_wanted(e)), e)]
         arrivals = arriving(job, store, wanted, left) if batch else [(left, list[str]())]
         standing = len(wanted) - len(left), len(wanted)
-        done, failed = _fetch_all(job, store, arrivals, standing, tell)
+        done, failed = _fetch_all(job, files, arrivals, standing, tell)
         if failed:
             raise TilesFailedError(
                 f"{len(left) - len(done)} of {len(wanted)} pieces could not be fetched, the first "
@@ -101,7 +102,7 @@ def fetch(
             )
         kept |= {key_of(piece): piece for piece in done}
         pieces = [kept[key_wanted(one)] for one in wanted]
-        offline = _finish(job, store, pieces)
+        offline = _finish(job, files, pieces)
         shutil.rmtree(folder.cache, ignore_errors=True)
     size = sum(piece.bytes for piece in pieces)
     return Fetched(store, len(pieces), len(done), size, time.monotonic() - begun, offline)
@@ -127,7 +128,7 @@ def _around_labels(study: Study, folder: RunFolder) -> Job:
 
 
 def _fetch_all(
-    job: Job, store: Path, arrivals: Iterable[Arrival], standing: tuple[int, int], tell: Tell
+    job: Job, files: Files, arrivals: Iterable[Arrival], standing: tuple[int, int], tell: Tell
 ) -> tuple[list[Piece], list[str]]:
     """Pieces that were fetched, and why others were not; each is noted as it is done."""
     done: list[Piece] = []
@@ -136,49 +137,42 @@ def _fetch_all(
     with ThreadPoolExecutor(_WAITERS, "minetrace-fetch-pieces") as pool:
         for errands, reasons in arrivals:
             failed += reasons
-            for piece in pool.map(partial(_outcome, job, store), errands):
+            for piece in pool.map(partial(_outcome, job, files), errands):
                 if isinstance(piece, str):
                     failed.append(piece)
                     continue
-                pixel_store.note_piece(store, piece)
+                pixel_store.note_piece(files.store, piece)
                 done.append(piece)
                 size += piece.bytes
                 tell(before + len(done), count, size)
     return done, failed
 
 
-def _outcome(job: Job, store: Path, errand: Errand) -> Piece | str:
+def _outcome(job: Job, files: Files, errand: Errand) -> Piece | str:
     try:
-        return _fetch_one(job, store, errand)
+        return _fetch_one(job, files, errand)
     except ReadFailedError as error:
         return str(error)
 
 
-def _fetch_one(job: Job, store: Path, errand: Errand) -> Piece:
+def _fetch_one(job: Job, files: Files, errand: Errand) -> Piece:
     begun = time.monotonic()
     look, grid, rect = errand.look, errand.place.grid, errand.rect
     raster = read_look(job, errand.place, look, rect)  # as a composite would have it
     name, size, digest = "", 0, ""
     if raster.valid.any():
-        ground = f"{grid.zone}_{rect.row}_{rect.col}"
-        folder = f"pixels/{look.source}/{look.scene.day.year}/{ground}"
-        name = f"{folder}/{errand.read_hash[:20]}.tif"
-        write = partial(
-            write_cog, pixels=raster.pixels, grid=grid, rect=rect, names=raster.bands,
-            nodata=NODATA, scales=[stored_scale(band) for band in raster.bands],
-            tags={"ACQUISITION_DATE": str(look.scene.day), "SCENE": look.scene.id},
-        )  # fmt: skip
-        write_whole(store / name, write)
-        size, digest = (store / name).stat().st_size, sha256(store / name)
+        path = files.put(errand, raster)
+        name = path.relative_to(files.store).as_posix()
+        size, digest = path.stat().st_size, sha256(path)
     return Piece(
         name, look.source, look.scene.id, look.scene.day, grid.crs, grid.resolution_m, grid.anchor,
         rect, errand.read_hash, size, digest, round(time.monotonic() - begun, 3),
     )  # fmt: skip
 
 
-def _finish(job: Job, store: Path, pieces: Sequence[Piece]) -> str:
+def _finish(job: Job, files: Files, pieces: Sequence[Piece]) -> str:
     """Write what the store is, and the study that reads from it; returns that."""
-    facts = []
+    store, facts = files.store, []
     for study, source in zip(job.study.sources, job.sources, strict=True):
         bands = tuple(band for band in job.bands if band in source.bands)
         adjusted = ", adjusted to Landsat 8's bands" if getattr(study, "harmonise", None) else ""
@@ -189,7 +183,8 @@ def _finish(job: Job, store: Path, pieces: Sequence[Piece]) -> str:
     outlines.write_region(store / pixel_store.REGION, job.region.geometry)
     offline = _offline(job.study, facts)
     write_text(store / pixel_store.STUDY, offline)
-    pixel_store.write_manifest(store, job.study.name, facts, pieces)
+    beside = [path.relative_to(store).as_posix() for path in files.finish()]
+    pixel_store.write_manifest(store, job.study.name, facts, pieces, beside)
     return offline
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
@@ -19,6 +20,7 @@ from minetrace.sources import quads
 from minetrace.sources.image import Band, Image, RasterFile
 from minetrace.sources.radiometry import Radiometry
 from minetrace.sources.source import Scene
+from minetrace.store import zarr_cubes
 from minetrace.store.pixel_store import Piece, read_manifest
 
 READ_RECIPE = 1  # changes whenever the same store would give other pixels
@@ -35,6 +37,21 @@ class FetchedOptions:
 
     path: Path
     source: int = 0
+
+
+@dataclass(frozen=True)
+class CubeSlot(RasterFile):
+    """One scene of a Zarr cube, whose folder is the address.
+
+    Attributes:
+        slot: position along the cube's scenes, from 0.
+    """
+
+    slot: int = field(kw_only=True)
+
+    def read(self, indexes: Sequence[int], window: Rect) -> list[NDArray[Any]]:
+        """Counts of bands (from 1) in a window that lies inside; see ``RasterFile.read``."""
+        return [*zarr_cubes.read_slot(Path(self.address), self.slot, indexes, window)]
 
 
 class FetchedSource:
@@ -129,7 +146,7 @@ class FetchedSource:
         return {"recipe": READ_RECIPE, "scene": scene.id, "pieces": pieces}
 
     def _image(self, piece: Piece) -> Image:
-        file = RasterFile.at(self.options.path / piece.path)
+        file = _file(self.options.path, piece)
         bands = {
             name: Band(file, number, "int16", NODATA, _rule(name))
             for number, name in enumerate(self.bands, 1)
@@ -140,6 +157,14 @@ class FetchedSource:
             height=piece.rect.height, width=piece.rect.width, bands=bands, mask=None, alpha=None,
             has_mask=False, resolution_m=piece.resolution_m, parts=(),
         )  # fmt: skip
+
+
+def _file(store: Path, piece: Piece) -> RasterFile:
+    path = store / piece.path
+    if (spot := zarr_cubes.slot_of(piece.path)) is None:
+        return RasterFile.at(path)
+    cube, slot = spot
+    return CubeSlot(str(store / cube), path, slot=slot)
 
 
 def _rule(band: str) -> Radiometry:

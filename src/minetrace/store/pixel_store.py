@@ -1,4 +1,4 @@
-"""A store of fetched pixels: one COG a scene and piece of ground, and a manifest with checksums.
+"""A store of fetched pixels: one file a scene and piece of ground, and a manifest with checksums.
 
 ``fetched.jsonl`` grows by a line for each piece as it is done, so that a fetch that was stopped
 goes on; ``store.json`` says what the store is. Both name files by their path within the store, so
@@ -100,16 +100,22 @@ def read_pieces(store: Path) -> list[Piece]:
 
 
 def write_manifest(
-    store: Path, name: str, sources: Sequence[SourceFacts], pieces: Sequence[Piece]
-) -> None:
-    """Say what the store is, once everything is in it."""
+    store: Path, name: str, sources: Sequence[SourceFacts], pieces: Sequence[Piece],
+    beside: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Say what the store is, once everything is in it.
+
+    Args:
+        beside: paths within the store of what belongs to it and is no piece.
+    """
     listed = [{**asdict(piece), "day": str(piece.day)} for piece in pieces]
-    beside = {one: sha256(store / one) for one in (STUDY, REGION) if (store / one).is_file()}
+    names = (STUDY, REGION, *beside)
+    files = {one: sha256(store / one) for one in names if (store / one).is_file()}
     write_json(store / MANIFEST, {
         "recipe": STORE_RECIPE, "name": name, "sources": [asdict(one) for one in sources],
         "bytes": sum(piece.bytes for piece in pieces),
         "seconds": round(sum(piece.seconds for piece in pieces), 3),
-        "files": beside, "pieces": listed,
+        "files": files, "pieces": listed,
     })  # fmt: skip
 
 

@@ -19,6 +19,7 @@ def command(
     chips: bool = typer.Option(
         False, "--chips", help="Only what 'minetrace chips' cuts around the study's labels."
     ),
+    form: str = typer.Option("cog", "--format", help="Of the files: cog, or zarr (extra: zarr)."),
     check: Path | None = typer.Option(None, help="Hold a store against its checksums instead."),
     pack: Path | None = typer.Option(None, help="Put the store into this .zip or .tar to move it."),
     quiet: bool = typer.Option(False, help="No progress, only the summary."),
@@ -27,7 +28,7 @@ def command(
     """Bring the pixels of a study into a store, from which every later step runs offline.
 
     What lies close together is fetched as one. A fetch that was stopped goes on. The store holds
-    COGs, a manifest with checksums, and study.yaml, the study that reads from it.
+    COGs or Zarr v3 cubes, a manifest with checksums, and study.yaml, the study that reads from it.
 
     Example:  minetrace fetch study.yaml --out stores/gold --pack gold.zip
 
@@ -52,7 +53,8 @@ def command(
     if study is not None:
         asked = Study.read(study)
         store = out or check or Path("stores") / asked.name
-        facts = fetch(asked, store, reach_m=reach_m, batch=batch, chips=chips, tell=tell).facts()
+        done = fetch(asked, store, reach_m=reach_m, batch=batch, chips=chips, form=form, tell=tell)
+        facts = done.facts()
     place = store or Path()
     wrong = findings(place) if check else []
     facts |= {"pieces": len(read_manifest(place)[1])}
