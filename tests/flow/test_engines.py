@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from cluster import dask_cluster
 from minetrace.errors import FailedError, MissingExtraError
 from minetrace.flow.engine import Engine
 from minetrace.flow.machine import memory_bytes, tasks_that_fit
@@ -58,17 +58,6 @@ class Unit:
 
     def __call__(self, folder: Path) -> int:
         return sum(deed(folder) for deed in self.deeds)
-
-
-@contextmanager
-def dask_cluster(workers: int = 2) -> Iterator[str]:
-    """A scheduler and workers in processes of their own, as a cluster has them."""
-    distributed = pytest.importorskip("distributed", reason="pip install 'minetrace[dask]'")
-    with distributed.LocalCluster(
-        n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
-        dashboard_address=None, silence_logs=60,
-    ) as cluster:  # fmt: skip
-        yield cluster.scheduler_address
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from shapely.geometry import box
 
+from cluster import dask_cluster
 from minetrace.core.period import Period
 from minetrace.errors import MissingFileError, NoPermissionError, ReadFailedError, StudyError
 from minetrace.flow.open_run import Run
@@ -101,16 +102,19 @@ def test_a_run_at_an_address_equals_one_in_a_folder(
     assert stages["composites"] == sum(c.done for c in said.counts if c.kind == "composites")
 
 
-def test_two_processes_may_write_one_run(
+def test_two_may_write_one_run_and_one_of_them_a_cluster(
     world: World, here: Path, bucket: str, tmp_path: Path
 ) -> None:
-    file, url = tmp_path / "study.yaml", f"{bucket}/two"
+    """Workers of a scheduler put what they make; another writer is at the same run meanwhile."""
+    file, url = tmp_path / "study.yaml", f"{bucket}/shared"
     file.write_text(study(world).dump())
     words = [sys.executable, "-m", "minetrace", "run", str(file), "--out", url,
              "--workers", "1", "--quiet"]  # fmt: skip
-    both = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [process.communicate(timeout=120)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
+    with dask_cluster() as scheduler:
+        other = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+        done = minetrace("run", file, "--out", url, "--scheduler", scheduler, "--json")
+        told = other.communicate(timeout=600)[1]
+    assert (done.returncode, other.returncode) == (0, 0), done.stderr + told
     assert_equal(here, whole(url))
     assert "all as their sidecars say" in minetrace("status", url, "--check").stdout
 

@@ -81,8 +81,8 @@ class ZarrFiles:
         kept = {key_of(one): spot for one in read_pieces(store)
                 if (spot := zarr_cubes.slot_of(one.path))}  # fmt: skip
         free = Counter[str]()
-        for cube, slot in kept.values():
-            free[cube] = max(free[cube], slot + 1)
+        for name, slot in kept.values():
+            free[name] = max(free[name], slot + 1)
         slots: dict[tuple[Any, ...], tuple[Cube, int]] = {}
         for errand in sorted(wanted, key=_when):
             key, cube = key_wanted(errand), _cube(job, store, errand)
