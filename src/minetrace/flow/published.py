@@ -16,6 +16,8 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
@@ -104,6 +106,16 @@ class Published:
     def table(self) -> pd.DataFrame:
         """The panel without its outlines."""
         return pd.DataFrame(self.panel.drop(columns=self.panel.geometry.name))
+
+    @cached_property
+    def cells(self) -> pa.Table:
+        """The same as JSON holds it: days as text, null for what is not known."""
+        found = pa.Table.from_pandas(self.table, preserve_index=False)
+        for number, field in enumerate(found.schema):
+            if pa.types.is_temporal(field.type):
+                days = pc.strftime(found.column(number), format="%Y-%m-%d")
+                found = found.set_column(number, field.name, days)
+        return found
 
     @cached_property
     def spans(self) -> NDArray[np.datetime64]:

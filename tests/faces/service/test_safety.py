@@ -22,7 +22,7 @@ from conftest import ask
 from minetrace.errors import ReadFailedError, StudyError
 from minetrace.faces.api import listening
 from minetrace.faces.api.rates import Buckets, Rate
-from minetrace.faces.api.safety import HEADERS, Limits, Safety, guard, needs
+from minetrace.faces.api.safety import AUDIT, HEADERS, Limits, Safety, guard, needs
 from minetrace.faces.api.tokens import Tokens
 
 SECRET = "a-secret-of-more-than-24-letters"
@@ -153,6 +153,28 @@ def test_the_audit_names_who_and_what_and_no_secret(
     told = json.loads(line)
     assert (told["who"], told["path"], told["status"]) == ("ana", "/place", 200)
     assert SECRET not in line
+
+
+def test_no_answer_waits_for_a_slow_log_and_no_line_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, lines = threading.Event(), list[str]()
+
+    class Slow(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            assert read.wait(60)
+            lines.append(record.getMessage())
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [Slow()])
+    monkeypatch.setattr(AUDIT, "level", logging.INFO)
+    app = guard(echo, Safety())
+    with listening.behind(AUDIT):
+        for number in range(20):
+            assert ask(app, "GET", f"/{number}").is_success
+        assert not lines
+        read.set()
+    assert [json.loads(line)["path"] for line in lines] == [f"/{number}" for number in range(20)]
+    assert AUDIT.propagate
 
 
 def test_too_many_requests() -> None:

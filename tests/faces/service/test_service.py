@@ -30,6 +30,7 @@ from minetrace.core.footprints import geodesic_hectares
 from minetrace.faces.api.cql2 import matching
 from minetrace.faces.api.refusals import BadQueryError
 from minetrace.faces.api.safety import Safety
+from minetrace.faces.api.shelf import Shelf
 from minetrace.flow.ask_model import StoredPicture
 from minetrace.flow.drawn import statistics
 from minetrace.flow.published import Published
@@ -188,6 +189,31 @@ def test_an_answer_is_sent_once(service: Service) -> None:
     plain = service.get(ITEMS, headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert plain.json() == first.json()
+
+
+def test_what_is_kept_is_told_as_it_was_to_each_by_the_name_that_they_called(
+    service: Service,
+) -> None:
+    path = f"{ITEMS}?limit=2&offset=1"
+    first, again = service.get(path), service.get(path)
+    assert (again.content, again.headers) == (first.content, first.headers)
+    assert "content-security-policy" in again.headers
+    other = service.get(path, headers={"host": "127.0.0.1:8000"}).json()
+    assert all(link["href"].startswith("http://127.0.0.1:8000/") for link in other["links"])
+    assert other["features"] == first.json()["features"]
+    assert service.post(path, json={}).status_code == 405
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30)), max_size=60))
+def test_a_shelf_keeps_to_its_budget_and_what_was_asked_for_last(
+    things: list[tuple[int, int]],
+) -> None:
+    shelf = Shelf[bytes](100, len)
+    for key, size in things:
+        shelf.put(key, bytes(size))
+        kept = {k: found for k in range(10) if (found := shelf.get(k)) is not None}
+        assert shelf.bytes == sum(map(len, kept.values())) <= 100
+        assert size > 10 or kept[key] == bytes(size)
 
 
 def test_a_polygon_around_everything_says_what_the_panel_says(

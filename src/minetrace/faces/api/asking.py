@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from shapely.errors import GEOSException
@@ -16,7 +17,6 @@ from shapely.geometry.base import BaseGeometry
 from starlette.responses import Response
 
 from minetrace.errors import UserError
-from minetrace.faces.api.features import plain
 from minetrace.faces.api.refusals import (
     BadQueryError,
     UnknownNameError,
@@ -70,7 +70,7 @@ async def named_places(request: Request) -> Response:
             {"name": name, "bbox": list(bbox)} for name, bbox in bounds_by_name().items()
         ]})  # fmt: skip
 
-    return await state.kept(request, ("places",), make, state.readers)
+    return await state.kept(request, make, state.readers)
 
 
 @router.get("", summary="What is served")
@@ -99,7 +99,7 @@ async def polygon_statistics(request: Request, run: Run, drawn: Drawn) -> Respon
     published, ground = state.run(run), _ground(drawn)
     key = ("statistics", run, hashlib.sha256(ground.wkb).hexdigest())
     return await state.kept(
-        request, key, lambda: Reply.of_json(statistics(published, ground)), state.painters
+        request, lambda: Reply.of_json(statistics(published, ground)), state.painters, key
     )
 
 
@@ -117,15 +117,14 @@ async def history(
         first, last = np.searchsorted(names, site), np.searchsorted(names, site, side="right")
         if first == last:
             raise UnknownNameError(f"{run} has no site called {site[:80]!r}")
-        rows = published.panel.drop(columns=published.panel.geometry.name).iloc[first:last]
-        told = [{str(k): plain(v) for k, v in row.items()} for row in rows.to_dict("records")]
+        told = published.cells.slice(first, last - first).to_pylist()
         west, south, east, north = published.boxes[first]
         return Reply.of_json({
             "site_id": site, "bbox": [float(v) for v in (west, south, east, north)],
             "interval": INTERVAL, "periods": told,
         })  # fmt: skip
 
-    return await state.kept(request, ("site", run, site), make, state.readers)
+    return await state.kept(request, make, state.readers)
 
 
 @router.get("/{run}/tallies", summary="Hectares by territory")
@@ -138,10 +137,10 @@ async def tallies(request: Request, run: Run) -> Response:
     published = state.run(run)
 
     def make() -> Reply:
-        rows = [{str(k): plain(v) for k, v in row.items()} for row in tally_of(published)]
+        rows = [{str(k): _plain(v) for k, v in row.items()} for row in tally_of(published)]
         return Reply.of_json({"run": run, "interval": INTERVAL, "rows": rows})
 
-    return await state.kept(request, ("tallies", run), make, state.painters)
+    return await state.kept(request, make, state.painters)
 
 
 @router.post("/{run}/predict", summary="Ask the model about an area")
@@ -206,6 +205,13 @@ def _ground(drawn: Drawn) -> BaseGeometry:
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, GEOSException) as error:
         raise BadQueryError("the body is no GeoJSON polygon in longitude and latitude") from error
     return as_ground(found)
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON holds it: nothing for what is not known."""
+    if pd.isna(value):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _described(run: Published) -> dict[str, Any]:

@@ -8,31 +8,25 @@ Source: OGC 17-069r4 (Part 1: Core), 19-079r2 (Part 3: Filtering).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 import numpy as np
-import pandas as pd
-import shapely
 from fastapi import APIRouter, Path, Query, Request
 from numpy.typing import NDArray
 from starlette.responses import Response
 
-from minetrace.faces.api.cql2 import kind_of, matching
+from minetrace.faces.api.cql2 import matching
+from minetrace.faces.api.layer import KINDS, Layer
 from minetrace.faces.api.refusals import BadQueryError, UnknownNameError
 from minetrace.faces.api.replies import GEOJSON, JSON, SCHEMA, AsGeoJson, AsSchema, Reply, dumps
-from minetrace.faces.api.state import State, home, refuse_unknown_words, state_of
-from minetrace.faces.api.where import during, intersecting, parse_bbox, parse_datetime
-from minetrace.flow.published import Published
-from minetrace.publish.words import INTERVAL
+from minetrace.faces.api.state import home, refuse_unknown_words, state_of
+from minetrace.faces.api.where import during, parse_bbox, parse_datetime
 
 router = APIRouter(prefix="/api", tags=["OGC API Features"])
 
 MOST_ITEMS = 1000
-KEPT_FEATURES = 20_000
 CONFORMS = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
@@ -47,101 +41,7 @@ _SCHEMA = {
     "number": {"type": "number"}, "boolean": {"type": "boolean"}, "text": {"type": "string"},
     "date": {"type": "string", "format": "date"},
 }  # fmt: skip
-_ABOUT = {
-    "panel": "One feature for each site and period. Rows that were not looked at have no geometry "
-    "and no hectares.",
-    "sites": "One feature for each site, with its latest outline and hectares.",
-}
 _OWN = {"bbox", "datetime", "limit", "offset", "filter", "filter-lang", "f"}
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A collection: rows of a panel, each with an id."""
-
-    run: Published
-    kind: str
-
-    @property
-    def id(self) -> str:
-        """Its name in addresses."""
-        return f"{self.run.id}-{self.kind}"
-
-    @cached_property
-    def rows(self) -> NDArray[np.intp]:
-        """Rows of the panel, in order; of the sites the latest with an outline."""
-        if self.kind == "panel":
-            return np.arange(len(self.run.panel))
-        outlined = np.flatnonzero(~np.asarray(shapely.is_missing(self.run.shapes)))
-        names = self.run.panel["site_id"].to_numpy()[outlined]
-        last = np.flatnonzero(np.append(names[1:] != names[:-1], True)[: len(names)])
-        return np.asarray(outlined[last], dtype=np.intp)
-
-    @cached_property
-    def numbers(self) -> dict[str, int]:
-        """Row by id."""
-        names = self.run.panel["site_id"].astype(str).to_numpy()[self.rows]
-        if self.kind == "panel":
-            names = names + "." + self.run.panel["period"].astype(str).to_numpy()[self.rows]
-        return dict(zip(map(str, names), map(int, self.rows), strict=True))
-
-    @cached_property
-    def ids(self) -> dict[int, str]:
-        """Id by row."""
-        return {row: name for name, row in self.numbers.items()}
-
-    @cached_property
-    def queryables(self) -> dict[str, str]:
-        """Properties that can be filtered by, with their kind."""
-        table = self.run.table
-        kinds = {str(name): kind_of(table[name]) for name in table.columns}
-        return {name: kind for name, kind in kinds.items() if kind is not None}
-
-    def columns(self, rows: NDArray[np.intp]) -> Mapping[str, pd.Series]:
-        """What a filter sees."""
-        return _Columns(self, rows)
-
-    def told(self, rows: NDArray[np.intp]) -> list[bytes]:
-        """Features as JSON; those told last are kept, since views overlap."""
-        kept = self._kept
-        if len(kept) > KEPT_FEATURES:
-            kept.clear()
-        missing = np.array([row for row in rows if int(row) not in kept], dtype=np.intp)
-        fresh = dict(zip(missing.tolist(), _written(_features(self, missing)), strict=True))
-        found = [fresh.get(int(row)) or kept.get(int(row)) for row in rows]
-        kept.update(fresh)
-        return [one or _written(_features(self, rows[k : k + 1]))[0] for k, one in enumerate(found)]
-
-    @cached_property
-    def _kept(self) -> dict[int, bytes]:
-        return {}
-
-
-class _Columns(Mapping[str, pd.Series]):
-    """Columns of some rows, cut out when they are asked for."""
-
-    def __init__(self, layer: Layer, rows: NDArray[np.intp]) -> None:
-        self._layer, self._rows = layer, rows
-
-    def __getitem__(self, name: str) -> pd.Series:
-        if name not in self._layer.queryables:
-            raise KeyError(name)
-        return self._layer.run.table[name].iloc[self._rows]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._layer.queryables
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._layer.queryables)
-
-    def __len__(self) -> int:
-        return len(self._layer.queryables)
-
-
-def layers(state: State) -> dict[str, Layer]:
-    """Every collection by its id."""
-    found = [Layer(run, kind) for run in state.runs.values() for kind in _ABOUT]
-    return {layer.id: layer for layer in found}
 
 
 Collection = Annotated[str, Path(description="Id of a collection.", examples=["demo-panel"])]
@@ -177,13 +77,14 @@ async def collections(request: Request) -> Response:
     """Every panel and its sites."""
     refuse_unknown_words(request, {"f"})
     at, state = home(request), state_of(request)
+    served: dict[str, Layer] = request.app.state.layers
 
     def make() -> Reply:
-        found = [_described(layer, at) for layer in layers(state).values()]
+        found = [_described(layer, at) for layer in served.values()]
         links = [_link("self", f"{at}/api/collections", JSON)]
         return Reply.of_json({"links": links, "collections": found})
 
-    return await state.kept(request, ("collections", at), make, state.readers)
+    return await state.kept(request, make, state.readers)
 
 
 @router.get("/collections/{collection}", summary="One collection")
@@ -191,10 +92,7 @@ async def collection(request: Request, collection: Collection) -> Response:
     """Extent and links of a collection."""
     refuse_unknown_words(request, {"f"})
     at, state, layer = home(request), state_of(request), _layer(request, collection)
-    return await state.kept(
-        request, ("collection", at, layer.id),
-        lambda: Reply.of_json(_described(layer, at)), state.readers,
-    )  # fmt: skip
+    return await state.kept(request, lambda: Reply.of_json(_described(layer, at)), state.readers)
 
 
 @router.get(
@@ -255,8 +153,7 @@ async def items(
         rows = _matched(layer, bbox, datetime, filter, equal)
         return Reply.of(_page(layer, rows, at, asked, min(limit, MOST_ITEMS), offset), GEOJSON)
 
-    key = ("items", at, layer.id, tuple(sorted(request.query_params.multi_items())))
-    return await state.kept(request, key, make, state.readers)
+    return await state.kept(request, make, state.readers)
 
 
 @router.get(
@@ -274,15 +171,15 @@ async def item(
         raise UnknownNameError(f"{layer.id} has no feature called {item[:80]!r}")
 
     def make() -> Reply:
-        (feature,) = _features(layer, np.array([layer.numbers[item]]))
+        (feature,) = layer.told(np.array([layer.numbers[item]]))
         here = f"{at}/api/collections/{layer.id}"
-        feature["links"] = [
+        links = dumps([
             _link("self", f"{here}/items/{quote(item, safe='')}", GEOJSON),
             _link("collection", here, JSON),
-        ]
-        return Reply.of(_written([feature])[0], GEOJSON)
+        ])  # fmt: skip
+        return Reply.of(feature[:-1] + b',"links":' + links + b"}", GEOJSON)
 
-    return await state.kept(request, ("item", at, layer.id, item), make, state.readers)
+    return await state.kept(request, make, state.readers)
 
 
 def _layer(request: Request, name: str) -> Layer:
@@ -297,12 +194,9 @@ def _matched(
     equal: Mapping[str, str],
 ) -> NDArray[np.intp]:  # fmt: skip
     """Rows that a query asks for, in order."""
-    run, rows = layer.run, layer.rows
-    if bbox is not None:
-        near = intersecting(run.tree, run.boxes, run.shapes, parse_bbox(bbox))
-        rows = rows[np.isin(rows, near, assume_unique=True)]
+    rows = layer.rows if bbox is None else layer.meeting(parse_bbox(bbox))
     if when is not None:
-        start, end = run.spans[rows].T
+        start, end = layer.run.spans[rows].T
         rows = rows[during(start, end, parse_datetime(when))]
     for name, value in equal.items():
         literal = value if layer.queryables[name] in ("number", "boolean") else _quoted(value)
@@ -337,45 +231,6 @@ def _page(
     return head[:-1] + b',"features":[' + b",".join(layer.told(page)) + b"]}"
 
 
-def _features(layer: Layer, rows: NDArray[np.intp]) -> list[dict[str, Any]]:
-    """Features whose geometry is GeoJSON text; see ``_written``."""
-    run = layer.run
-    table = run.table.iloc[rows]
-    columns = {str(name): [plain(value) for value in table[name]] for name in table.columns}
-    shapes = shapely.to_geojson(run.shapes[rows])
-    return [
-        {
-            "type": "Feature", "id": layer.ids[int(row)], "geometry": shapes[k],
-            "properties": {**{name: values[k] for name, values in columns.items()},
-                           "interval": INTERVAL},
-        }
-        for k, row in enumerate(rows)
-    ]  # fmt: skip
-
-
-def _written(features: list[dict[str, Any]]) -> list[bytes]:
-    """Features as JSON, their geometry, which is JSON already, put in as it is."""
-    told = []
-    for feature in features:
-        shape = feature.pop("geometry")
-        geometry = b"null" if shape is None else shape.encode()
-        told.append(dumps(feature)[:-1] + b',"geometry":' + geometry + b"}")
-    return told
-
-
-def plain(value: Any) -> Any:
-    """A cell of a table as JSON holds it: nothing for what is not known, days as ISO."""
-    if isinstance(value, str) or value is None:
-        return value
-    if isinstance(value, np.ndarray | list | tuple):
-        return [plain(one) for one in value]
-    if pd.isna(value):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.date().isoformat()
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _described(layer: Layer, at: str) -> dict[str, Any]:
     run, here = layer.run, f"{at}/api/collections/{layer.id}"
     boxes = run.boxes[np.isfinite(run.boxes).all(axis=1)]
@@ -383,7 +238,7 @@ def _described(layer: Layer, at: str) -> dict[str, Any]:
     east, north = boxes[:, 2:].max(axis=0) if len(boxes) else (180.0, 90.0)
     first, last = run.periods[0].start, run.periods[-1].last_day
     return {
-        "id": layer.id, "title": f"{run.title}: {layer.kind}", "description": _ABOUT[layer.kind],
+        "id": layer.id, "title": f"{run.title}: {layer.kind}", "description": KINDS[layer.kind],
         "itemType": "feature", "crs": [CRS84],
         "extent": {
             "spatial": {"bbox": [[float(v) for v in (west, south, east, north)]], "crs": CRS84},

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import QueueHandler, QueueListener
+from queue import Queue
 from typing import Any
 
 from minetrace.errors import MissingExtraError, StudyError
-from minetrace.faces.api.safety import App, Safety, guard
+from minetrace.faces.api.safety import AUDIT, App, Safety, guard
 
 HEAD_S = 10.0  # until the head of a request is there
 KEEP_ALIVE_S = 15
 MOST_CONNECTIONS = 400
+MOST_LINES = 10_000  # of audit, that wait to be written
 
 
 def refuse_without_extra() -> None:
@@ -43,7 +48,7 @@ def listen(app: App, safety: Safety, port: int, *, audit: bool = True) -> None:
     import uvicorn
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("minetrace.audit").setLevel(logging.INFO if audit else logging.WARNING)
+    AUDIT.setLevel(logging.INFO if audit else logging.WARNING)
     config = uvicorn.Config(
         guard(app, safety), host=safety.host, port=port, http=impatient(), ws="none",
         lifespan="off", access_log=False, server_header=False, date_header=False,
@@ -54,11 +59,43 @@ def listen(app: App, safety: Safety, port: int, *, audit: bool = True) -> None:
     gc.collect()
     gc.freeze()  # what is read once and kept is never walked again
     try:
-        uvicorn.Server(config).run()
+        with behind(AUDIT):
+            uvicorn.Server(config).run()
     except SystemExit as left:
         raise StudyError(
             f"{safety.host}:{port} cannot be listened at; choose another with --port"
         ) from left
+
+
+class _Patient(QueueHandler):
+    """Waits for a place in the queue: a line of audit is never dropped."""
+
+    def __init__(self, lines: Queue[logging.LogRecord]) -> None:
+        super().__init__(lines)
+        self._lines = lines
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self._lines.put(record)
+
+
+@contextmanager
+def behind(log: logging.Logger) -> Iterator[None]:
+    """Let a thread write the lines of a log, so that no answer waits for a slow terminal.
+
+    All are written when the block ends; while more than ``MOST_LINES`` wait, so do answers.
+    """
+    lines: Queue[logging.LogRecord] = Queue(MOST_LINES)
+    writer = QueueListener(lines, *logging.getLogger().handlers)
+    front, passes_on = _Patient(lines), log.propagate
+    log.addHandler(front)
+    log.propagate = False
+    writer.start()
+    try:
+        yield
+    finally:
+        log.removeHandler(front)
+        log.propagate = passes_on
+        writer.stop()
 
 
 def impatient() -> Any:

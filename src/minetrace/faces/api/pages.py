@@ -24,7 +24,8 @@ TOOLS = ("places.js", "draw.js", "pictures.js", "share.js", "tools.js", "tools.c
 _STYLE = '<link rel="stylesheet" href="viewer.css">'
 _ALONE = "Nothing on this page asks the network for anything."
 _MEDIA = {
-    "html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8", "css": "text/css",
+    "html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
     "json": "application/json", "geojson": "application/geo+json", "csv": "text/csv",
     "md": "text/markdown; charset=utf-8", "txt": "text/plain; charset=utf-8",
     "yaml": "application/yaml", "gpkg": "application/geopackage+sqlite3",

@@ -326,6 +326,8 @@ class _Answer:
 
     def audit(self) -> None:
         """One line, without query, body or token."""
+        if not AUDIT.isEnabledFor(logging.INFO):
+            return
         who: Who | None = self._scope.get(WHO)
         AUDIT.info(json.dumps({
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

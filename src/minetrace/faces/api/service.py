@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 
 from minetrace.errors import MinetraceError
 from minetrace.faces.api import asking, features, pages, stac, tiles
-from minetrace.faces.api.features import layers
+from minetrace.faces.api.layer import layers
+from minetrace.faces.api.ready import Ready
 from minetrace.faces.api.refusals import PROBLEM, BadQueryError, problem, told
 from minetrace.faces.api.stac import shelves
 from minetrace.faces.api.state import State
@@ -59,9 +60,10 @@ def make_service(folders: Sequence[Path]) -> FastAPI:
         redoc_url=None, responses=refused, redirect_slashes=False,
     )  # fmt: skip
     app.state.service = state
-    app.state.layers = layers(state)
+    app.state.layers = layers(state.runs)
     app.state.shelves = shelves(state)
     app.state.tools = pages.tools()
+    app.add_middleware(Ready, shelf=state.shelf)
     for router in (features.router, asking.router, asking.places, stac.router, tiles.router,
                    pages.router):  # fmt: skip
         app.include_router(router)

@@ -11,8 +11,10 @@ from typing import cast
 from fastapi import Request
 from starlette.responses import Response
 
+from minetrace.faces.api.ready import address_of
 from minetrace.faces.api.refusals import BadQueryError, UnknownNameError
-from minetrace.faces.api.replies import Crew, Reply, Shelf
+from minetrace.faces.api.replies import KEPT_BYTES, Crew, Reply
+from minetrace.faces.api.shelf import Shelf
 from minetrace.flow.published import Published
 from minetrace.flow.run_tiles import RunTiles
 from minetrace.publish.pmtiles_reader import Tiles
@@ -37,7 +39,7 @@ class State:
     runs: dict[str, Published]
     vectors: dict[str, Tiles]
     rasters: dict[str, RunTiles]
-    shelf: Shelf = field(default_factory=Shelf)
+    shelf: Shelf[Reply] = field(default_factory=lambda: Shelf(KEPT_BYTES, Reply.size))
     readers: Crew = field(default_factory=lambda: Crew(2, 400))
     painters: Crew = field(default_factory=lambda: Crew(2, 100))
     scorers: Crew = field(default_factory=lambda: Crew(1, 3))
@@ -62,13 +64,23 @@ class State:
         return self.runs[name]
 
     async def kept(
-        self, request: Request, key: Hashable, make: Callable[[], Reply], crew: Crew
+        self, request: Request, make: Callable[[], Reply], crew: Crew, key: Hashable = None
     ) -> Response:
-        """The reply of a key, worked out by a crew if it is not kept."""
+        """The reply to a request, worked out by a crew if it is not kept.
+
+        Args:
+            key: what the request asks, where its address does not say all.
+        """
+        key = key or address_of(request.scope)
         reply = self.shelf.get(key)
         if reply is None:
             reply = await crew.do(make)
             self.shelf.put(key, reply)
+        return reply.to(request)
+
+    def given(self, request: Request, reply: Reply) -> Response:
+        """The reply to a request that took no time to work out; it is kept, too."""
+        self.shelf.put(address_of(request.scope), reply)
         return reply.to(request)
 
     def close(self) -> None:

@@ -66,19 +66,11 @@ async def archive(request: Request, run: Run) -> Response:
 )  # fmt: skip
 async def vector(request: Request, run: Run, z: Zoom, x: Number, y: Number) -> Response:
     """Outlines of each period in a layer of its own, and dots for what is too small to see."""
-    state = state_of(request)
-    key = ("mvt", run, z, x, y)
-    kept = state.shelf.get(key)
-    if kept is not None:
-        return kept.to(request)
     refuse_unknown_words(request, set())
-    tiles, place = state.vectors[state.run(run).id], _place(z, x, y)
-
-    def make() -> Reply:
-        packed = tiles.tile(place)
-        return Reply.nothing() if packed is None else Reply.of_packed(packed, MVT)
-
-    return await state.kept(request, key, make, state.readers)
+    state = state_of(request)
+    packed = state.vectors[state.run(run).id].tile(_place(z, x, y))  # sooner read than handed on
+    reply = Reply.nothing() if packed is None else Reply.of_packed(packed, MVT)
+    return state.given(request, reply)
 
 
 @router.get("/{run}/{kind}/{period}.json", summary="TileJSON of pictures")
@@ -119,7 +111,7 @@ async def raster(
         drawn = rasters.tile(kind, period, place)
         return Reply.nothing() if drawn is None else Reply.of(drawn, PNG)
 
-    return await state.kept(request, ("png", run, kind, period, z, x, y), make, state.painters)
+    return await state.kept(request, make, state.painters)
 
 
 def _rasters(
