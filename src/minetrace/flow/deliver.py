@@ -8,6 +8,7 @@ import geopandas as gpd
 
 from minetrace.core.grid import Rect
 from minetrace.flow.imagery import attribution_of, name_of
+from minetrace.flow.models import executor_of
 from minetrace.flow.plan import Job, Place
 from minetrace.flow.readers import CompositeReader
 from minetrace.flow.report import versions
@@ -60,7 +61,7 @@ def _card(
     return DataCard(
         title=title, region=job.region.geometry, periods=job.periods, rows=summary.rows(),
         sites=summary.sites, extent=job.extent, sources=sources, model=job.scorer.card,
-        threshold=job.threshold,
+        executor=executor_of(job.scorer), threshold=job.threshold,
         composite=f"{composite.method}, at least {composite.min_looks} clear {looks}{adjusted}",
         crs=[place.grid.crs for place in job.places],
         resolution_m=job.places[0].grid.resolution_m,

@@ -16,6 +16,7 @@ from minetrace.core.provenance import fingerprint
 from minetrace.core.region import Coverage
 from minetrace.flow.compositing import looks_near, seen_by
 from minetrace.flow.decoding import Decoder
+from minetrace.flow.models import executor_of
 from minetrace.flow.plan import Job, Place
 from minetrace.flow.tasks import (
     COMPOSITE_RECIPE,
@@ -24,6 +25,7 @@ from minetrace.flow.tasks import (
     SCORE_RECIPE,
 )
 from minetrace.flow.verified import verified_hash
+from minetrace.predict.executors import REFERENCE
 from minetrace.store.files import sha256
 from minetrace.store.ledger import Ledger
 from minetrace.store.run_folder import Key
@@ -53,8 +55,10 @@ def score_hash(job: Job, ledger: Ledger, period: int, place: Place, tile: Tile) 
     around = tile.rect.expand(job.scorer.card.halo_px + job.scorer.card.cell_px)
     label = job.periods[period].label
     near = place.imagery_near(around)
+    executor = executor_of(job.scorer)
     return fingerprint({
         "recipe": SCORE_RECIPE,
+        **({} if executor == REFERENCE.name else {"executor": executor}),
         "card": job.scorer.card.to_json(),
         "options": [job.study.model.tta, job.study.model.statistics],
         "tile": astuple(tile.rect),

@@ -9,6 +9,7 @@ from minetrace.core.bands import nearest
 from minetrace.core.model import ModelCard, Scorer
 from minetrace.errors import ModelError
 from minetrace.models import registry
+from minetrace.predict.executors import REFERENCE, Device
 from minetrace.predict.onnx import OnnxScorer
 from minetrace.predict.spectral import Spectral
 
@@ -20,24 +21,35 @@ def model_names() -> tuple[str, ...]:
     return (SPECTRAL, *(entry.name for entry in registry.entries()))
 
 
-def open_model(name: str | None, path: Path | None, bands: Sequence[str]) -> Scorer:
+def open_model(
+    name: str | None, path: Path | None, bands: Sequence[str], device: Device = "cpu"
+) -> Scorer:
     """The scorer of a name or a path; exactly one of them is given.
 
     Args:
         name: ``spectral``, or a model of the registry.
         path: a model folder or zip.
         bands: what the imagery has; ``spectral`` makes do with what is there.
+        device: what a network runs on; ``spectral`` is none.
 
     Raises:
-        ModelError: nothing has that name, or the file is no model.
+        ModelError: nothing has that name, the file is no model, or it runs on no such device.
         MissingFileError: the path is not there.
+        MissingExtraError: the device is not to be had.
     """
     if path is not None:
-        return OnnxScorer.open(path)
+        return OnnxScorer.open(path, device=device)
+    if name == SPECTRAL and device == "cuda":
+        raise ModelError("model spectral is no network and runs on the CPU; leave out --device")
     if name == SPECTRAL:
         return Spectral.over(bands)
     refuse_unknown(str(name))
-    return OnnxScorer.open(registry.path_of(str(name)))
+    return OnnxScorer.open(registry.path_of(str(name)), device=device)
+
+
+def executor_of(scorer: Scorer) -> str:
+    """What a scorer runs on: ``cpu``, the reference, or what was asked for in its place."""
+    return scorer.executor.name if isinstance(scorer, OnnxScorer) else REFERENCE.name
 
 
 def not_for(card: ModelCard) -> str:

@@ -120,7 +120,8 @@ class Job:
 
 def study_scorer(study: Study, sources: Sequence[Source]) -> Scorer:
     """The model that a study names."""
-    return open_model(study.model.name, study.model.path, common_bands(sources))
+    asked = study.model
+    return open_model(asked.name, asked.path, common_bands(sources), asked.device)
 
 
 def resolve_study(

@@ -110,6 +110,10 @@ class ModelStudy(Closed):
 
     name: str | None = Field(None, description="see 'minetrace models list'")
     path: FilePath | None = Field(None, description="of a model folder or zip")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "cpu", description="what a network runs on: the reference, or a GPU (auto: if there is "
+        "one), whose scores are held against the reference's"
+    )  # fmt: skip
     tta: bool = Field(False, description="average over flips and quarter turns")
     statistics: tuple[Literal["min", "median", "std", "count"], ...] = Field(
         (), description="further bands over the windows of a patch model"
@@ -285,6 +289,8 @@ class Study(Closed):
         Raises:
             StudyError: the flags do not make a study.
         """
+        flags = dict(flags)
+        device = {"device": flags.pop("device")} if "device" in flags else {}
         if path is not None:
             study = cls.read(path)
             settings = study.model_dump(mode="json")
@@ -295,6 +301,8 @@ class Study(Closed):
                 flags = {key: value for key, value in flags.items() if key != "sources"}
             if "engine" in flags:
                 flags = {**flags, "engine": {**settings["engine"], **flags["engine"]}}
+            if device:
+                flags = {**flags, "model": {**flags.get("model", settings["model"]), **device}}
             return cls.of({**settings, **flags}, origin=str(path))
         needed = {"region": "--region", "periods": "--years", "sources": "--source"}
         missing = [flag for key, flag in needed.items() if key not in flags]
@@ -303,6 +311,8 @@ class Study(Closed):
                 f"no study file, and no {', '.join(missing)}; "
                 "give a study (minetrace init study.yaml), or all of --region --years --source"
             )
+        if device:
+            flags["model"] = {**flags.get("model", {"name": "spectral"}), **device}
         return cls.of({"name": name or "run", **flags}, origin="flags")
 
     def dump(self) -> str:

@@ -1,29 +1,35 @@
-"""Scoring with ONNX Runtime, the reference executor: fp32, CPU, one thread."""
+"""Scoring with ONNX Runtime: fp32, on one thread of the CPU unless another device is asked for."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from minetrace.core.model import ModelCard
-from minetrace.errors import ModelError
-from minetrace.predict.model_file import ONNX, read_model, write_model
+from minetrace.errors import MissingExtraError, ModelError
+from minetrace.predict.executors import (
+    ORT_ERRORS,
+    REFERENCE,
+    Device,
+    Executor,
+    ParityGate,
+    candidates,
+    first_line,
+)
+from minetrace.predict.model_file import read_model, write_model
 
 __all__ = ["OnnxScorer", "write_model"]
 
 INPUT, OUTPUTS = "image", ("logits", "probability")
-_ORT_ERRORS = (
-    ort_errors.Fail, ort_errors.InvalidArgument, ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf, ort_errors.NotImplemented, ort_errors.NoModel,
-    ort_errors.RuntimeException,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,27 +42,34 @@ class OnnxScorer:
         path: the model folder or zip.
         card: what it says of itself.
         threads: intra-op threads; equal scores are promised for 1.
+        executor: what the network runs on; equal scores are promised for the reference.
     """
 
     path: Path
     card: ModelCard
     threads: int = 1
+    executor: Executor = REFERENCE
     _sessions: list[Any] = field(default_factory=list, compare=False, repr=False)
+    _gates: list[ParityGate] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
-    def open(cls, path: str | Path, *, threads: int = 1) -> OnnxScorer:
+    def open(cls, path: str | Path, *, threads: int = 1, device: Device = "cpu") -> OnnxScorer:
         """Open a model file and try it once.
+
+        Args:
+            device: ``auto`` takes a GPU if there is one.
 
         Raises:
             MissingFileError: the path or one of its files is not there.
             ModelError: it was tampered with, is not ONNX, or does not do what its card says.
+            MissingExtraError: the device is not to be had.
         """
         path = Path(path)
         onnx, card = read_model(path)
         _refuse_without_images(card, path)
-        session = start_session(onnx, path, threads)
+        executor, session = _started(candidates(device), onnx, path, threads)
         _check_ports(session, card, path)
-        scorer = cls(path, card, threads, [session])
+        scorer = cls(path, card, threads, executor, [session])
         scorer._try()
         return scorer
 
@@ -65,7 +78,7 @@ class OnnxScorer:
         return {
             "model": self.card.name, "sha256": self.card.sha256,
             "runtime": "onnxruntime", "version": ort.__version__,
-            "providers": ["CPUExecutionProvider"], "threads": self.threads,
+            "providers": [self.executor.provider], "threads": self.threads,
             "machine": platform.machine(), "system": platform.system(),
         }  # fmt: skip
 
@@ -73,41 +86,56 @@ class OnnxScorer:
         """Probabilities of squares; see `Scorer`.
 
         Raises:
-            ModelError: the runtime refuses the input.
+            ModelError: the runtime refuses the input, or says other than the reference.
         """
-        session = self._session()
+        answer = self._ask(self._session(), image)
+        if self.executor != REFERENCE:
+            self._gate().hold(image, answer)
+        return answer
+
+    def _ask(self, session: Any, image: NDArray[np.float32]) -> NDArray[np.float32]:
         fixed = session.get_inputs()[0].shape[0]
         parts = [image] if fixed != 1 else [image[i : i + 1] for i in range(len(image))]
         try:
             answers = [session.run(["probability"], {INPUT: part})[0] for part in parts]
-        except _ORT_ERRORS as error:
+        except ORT_ERRORS as error:
             raise ModelError(
                 f"{self.path}: ONNX Runtime refuses an input of shape {image.shape} "
-                f"({_first_line(error)}); correct bands, window or call_px in its card"
+                f"({first_line(error)}); correct bands, window or call_px in its card"
             ) from error
         answer = np.concatenate(answers) if len(answers) > 1 else answers[0]
         return _squared(np.asarray(answer, dtype=np.float32), self.card)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "card": self.card, "threads": self.threads}
+        return {"path": self.path, "card": self.card, "threads": self.threads,
+                "executor": self.executor}  # fmt: skip
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in {**state, "_sessions": []}.items():
+        for name, value in {**state, "_sessions": [], "_gates": []}.items():
             object.__setattr__(self, name, value)
 
     def _session(self) -> Any:
         if not self._sessions:
-            onnx, card = read_model(self.path)
-            if card.sha256 != self.card.sha256:
-                raise ModelError(
-                    f"{self.path}: the model was exchanged while it was in use; run again"
-                )
-            self._sessions.append(start_session(onnx, self.path, self.threads))
+            self._sessions.append(self.executor.start(self._network(), self.path, self.threads))
         return self._sessions[0]
+
+    def _network(self) -> bytes:
+        onnx, card = read_model(self.path)
+        if card.sha256 != self.card.sha256:
+            raise ModelError(f"{self.path}: the model was exchanged while it was in use; run again")
+        return onnx
+
+    def _gate(self) -> ParityGate:
+        if not self._gates:
+            reference = REFERENCE.start(self._network(), self.path, self.threads)
+            ask = partial(self._ask, reference)
+            self._gates.append(ParityGate(self.executor, ask, self.path))
+        return self._gates[0]
 
     def _try(self) -> None:
         card = self.card
-        answer = self(np.zeros((1, len(card.bands), card.call_px, card.call_px), np.float32))
+        zeros = np.zeros((1, len(card.bands), card.call_px, card.call_px), np.float32)
+        answer = self._ask(self._session(), zeros)
         side = card.call_px if card.output == "pixels" else card.grid_side
         expected = (1, len(card.classes), side, side)
         if answer.shape != expected:
@@ -117,25 +145,15 @@ class OnnxScorer:
             )
 
 
-def start_session(onnx: bytes, path: Path, threads: int) -> Any:
-    """A session of the reference executor.
-
-    Raises:
-        ModelError: ONNX Runtime cannot load the network.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-    except _ORT_ERRORS as error:
-        raise ModelError(
-            f"{path}: {ONNX} cannot be loaded by ONNX Runtime {ort.__version__} "
-            f"({_first_line(error)}); export the model again"
-        ) from error
+def _started(
+    wanted: Sequence[Executor], onnx: bytes, path: Path, threads: int
+) -> tuple[Executor, Any]:
+    """The first executor that is to be had, and its session."""
+    *first, last = wanted
+    for executor in first:
+        with suppress(MissingExtraError):
+            return executor, executor.start(onnx, path, threads)
+    return last, last.start(onnx, path, threads)
 
 
 def _refuse_without_images(card: ModelCard, path: Path) -> None:
@@ -182,7 +200,3 @@ def _squared(answer: NDArray[np.float32], card: ModelCard) -> NDArray[np.float32
     if answer.ndim == 3 and len(card.classes) == 1:
         return answer[:, None]
     return answer
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]

@@ -83,6 +83,7 @@ class DataCard:
         extent: what the hectares measure.
         sources: imagery that was read.
         model: what found the mines.
+        executor: what the model ran on: ``cpu`` is the reference.
         threshold: probability from which on ground belongs to an outline.
         delineated_by: the model that outlined mined ground inside the detections, if any did.
         decoded: whether scores were decoded through time; then the threshold is of that.
@@ -109,6 +110,7 @@ class DataCard:
     composite: str
     crs: Sequence[str]
     resolution_m: float
+    executor: str = "cpu"
     delineated_by: str | None = None
     decoded: bool = False
     rules: Mapping[str, Any] | None = None
@@ -169,6 +171,7 @@ def facts(card: DataCard) -> dict[str, Any]:
             for s in card.sources
         ],
         "model": card.model.to_json(),
+        "executor": card.executor,
         "threshold": card.threshold,
         "delineated_by": card.delineated_by,
         "composite": card.composite,
@@ -247,13 +250,16 @@ def _estimates(card: DataCard) -> Iterator[str]:
     if not rows:
         return
     yield ""
-    yield f"| Period | Mined hectares, {ESTIMATED} | Ground that it holds for |"
-    yield "|---|--:|--:|"
+    yield f"| Period | Mined hectares, {ESTIMATED} | Ground that it holds for | Sample |"
+    yield "|---|--:|--:|---|"
     for period, told in rows:
-        yield f"| {period.label} | {estimated(told)} | {hectares(told['frame_ha'])} ha |"
+        yield (
+            f"| {period.label} | {estimated(told)} | {hectares(told['frame_ha'])} ha "
+            f"| {told['sample']} |"
+        )
     yield ""
     yield (
-        "These do not depend on the map being right: people looked at points drawn at random. "
+        "These do not depend on the map being right: people looked at places drawn at random. "
         "Quote them, with their interval, rather than the mapped hectares. They hold for the "
         "ground that was looked at, and say nothing of the rest."
     )
@@ -357,6 +363,8 @@ def _model(card: DataCard) -> Iterator[str]:
     yield f"- Licence: {model.licence or 'not stated'}."
     if model.sha256:
         yield f"- File: sha256 `{model.sha256}`."
+    if card.executor != "cpu":
+        yield f"- Run on {card.executor}; its scores were held against those of the CPU."
     for data in model.data:
         yield "- Trained on " + "; ".join(f"{key}: {value}" for key, value in data.items()) + "."
     if model.metrics:

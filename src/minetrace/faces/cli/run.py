@@ -18,6 +18,9 @@ def command(
     model: str | None = typer.Option(
         None, help="A name ('minetrace models list'), folder or zip.  [default: spectral]"
     ),
+    device: str | None = typer.Option(
+        None, help="What the model runs on: cpu, cuda, or auto.  [default: cpu]"
+    ),
     delineate: bool | None = typer.Option(
         None, "--delineate/--no-delineate", help="Outline the mined ground inside detections."
     ),
@@ -68,6 +71,8 @@ def command(
     if model:
         named = not Path(model).exists() and Path(model).name == model
         flags["model"] = {"name": model} if named else {"path": str(Path(model).absolute())}
+    if device:
+        flags["device"] = device
     if delineate is not None:
         flags["delineate"] = delineate
     kind = engine or ("dask" if scheduler else None)
