@@ -1,16 +1,19 @@
 """Link and tally many outlines over many periods: time per row, and memory.
 
-    python benchmarks/panel_scale.py 10000 50000 150000 --periods 9
+    python benchmarks/panel_scale.py            # 10,000, 40,000 and 150,000 a period, 3 periods
+    python benchmarks/panel_scale.py --full     # 150,000 a period, 9 periods
 
 Each size runs in a process of its own, from files of outlines to a tally by country, and prints
-seconds by the clock and of the processor, microseconds a row, and the peak of its memory. The
-outlines are made: rough blobs of 0.2 to 2,000 hectares in clusters over the tropics, of which each
-year one in ten is missed, most grow, and all edges flicker.
+seconds by the clock and of the processor, microseconds a row, and the peak of its memory; at the
+end the sizes stand side by side. The outlines are made: rough blobs of 0.2 to 2,000 hectares in
+clusters over the tropics, of which each year one in ten is missed, most grow, and all edges
+flicker. More outlines cover more ground, as densely: else more of them would meet.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import subprocess
@@ -25,6 +28,10 @@ import shapely
 
 VERTICES = 24
 FIRST_YEAR = 2016
+SIZES = (10_000, 40_000, 150_000)
+FULL = 150_000, 9  # outlines a period, periods
+TOLD = "measured.json"
+WIDTH_DEG = 30 / 150_000  # of longitude, for each outline of a period
 
 
 def made(count: int, periods: int, folder: Path) -> list[Path]:
@@ -32,7 +39,8 @@ def made(count: int, periods: int, folder: Path) -> list[Path]:
     rng = np.random.default_rng(20)
     towns = max(count // 60, 1)
     at = rng.integers(0, towns, count)
-    lon0, lat0 = rng.uniform(-75, -45, towns), rng.uniform(-18, 6, towns)
+    lon0 = rng.uniform(-75, -75 + WIDTH_DEG * count, towns)
+    lat0 = rng.uniform(-18, 6, towns)
     side = np.ceil(np.sqrt(np.bincount(at, minlength=towns).max()))
     place = np.zeros(count, dtype=int)
     for town in range(towns):
@@ -86,22 +94,37 @@ def work(files: list[Path], out: Path) -> None:
     print(f"  {outlines:,} outlines, {rows:,} rows: {clock:.0f} s, {clock / outlines * 1e6:.0f} us "
           f"an outline ({processor / outlines * 1e6:.0f} us of processor), "
           f"load {os.getloadavg()[0]:.1f}")  # fmt: skip
+    told = {"outlines": outlines, "clock_s": clock, "processor_s": processor, "peak_gb": peak}
+    (out / TOLD).write_text(json.dumps(told))
+
+
+def measured(size: int, periods: int) -> dict[str, float]:
+    """One size in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = made(size, periods, Path(folder))
+        print(f"{size:,} outlines at a time, {len(files)} periods", flush=True)
+        subprocess.run([sys.executable, __file__, "--folder", folder], check=True)
+        told: dict[str, float] = json.loads((Path(folder) / "panel" / TOLD).read_text())
+        return told
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("sizes", type=int, nargs="+")
-    parser.add_argument("--periods", type=int, default=9)
+    parser.add_argument("sizes", type=int, nargs="*", default=list(SIZES))
+    parser.add_argument("--periods", type=int, default=3)
+    parser.add_argument("--full", action="store_true", help="150,000 a period, 9 periods")
     parser.add_argument("--folder", type=Path)
     asked = parser.parse_args()
     if asked.folder:
         work(sorted(asked.folder.glob("mines_*.parquet")), asked.folder / "panel")
         return
-    for size in asked.sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            files = made(size, asked.periods, Path(folder))
-            print(f"{size:,} outlines at a time, {len(files)} periods", flush=True)
-            subprocess.run([sys.executable, __file__, str(size), "--folder", folder], check=True)
+    runs = [FULL] if asked.full else [(size, asked.periods) for size in asked.sizes]
+    found = {size: measured(size, periods) for size, periods in runs}
+    each = {size: told["processor_s"] / told["outlines"] * 1e6 for size, told in found.items()}
+    print("a period   us of processor an outline   against the fewest   peak GB")
+    for size, us in each.items():
+        ratio = us / each[min(each)]
+        print(f"{size:>8,} {us:>28.0f} {ratio:>20.2f} {found[size]['peak_gb']:>9.2f}")
 
 
 if __name__ == "__main__":
