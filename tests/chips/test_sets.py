@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 import zarr
+from odc.geo.geobox import GeoBox, GeoboxTiles
 
 from minetrace.chips.lists import with_lists
 from minetrace.chips.manifest import made_reader, read_manifest, write_manifest
@@ -207,24 +208,34 @@ def test_words_and_numbers_of_arrays_are_understood_or_refused(tmp_path: Path) -
     assert known.chips[2].label == 1
 
 
-def test_zarr_group_of_mining_net(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("years", "clusters"), [("year", "cluster_id"), ("years", "cluster_ids")])
+def test_zarr_group_of_mining_net(tmp_path: Path, years: str, clusters: str) -> None:
     root = tmp_path / "data.zarr"
     group = zarr.open_group(str(root), mode="w")
-    features = RNG.uniform(0, 0.4, (4, 7, 8, 8)).astype(np.float32)
-    labels = np.zeros((4, 1, 8, 8), np.float32)
-    labels[:, :, :4] = 1
+    features = RNG.uniform(0.01, 0.4, (5, 7, 64, 64)).astype(np.float32)
+    features[0, :, 0] = 0.0  # what they write where nothing was seen
+    labels = np.zeros((5, 1, 64, 64), np.float32)
+    labels[:, :, :32] = 1
     for name, array in (
-        ("features", features), ("labels", labels), ("year", np.array([2019, 2020, 2019, -1])),
-        ("cluster_id", np.array([1, 1, 2, -1])), ("tile_ix", np.array([5, 5, 6, -1])),
-        ("tile_iy", np.array([5, 5, 6, -1])),
+        ("features", features), ("labels", labels), (years, np.array([2019, 2020, 2019, -1, 0])),
+        (clusters, np.array([1, 1, 2, -1, 0])), ("tile_ix", np.array([6841, 6841, 6841, -1, 0])),
+        ("tile_iy", np.array([11646, 11646, 11647, -1, 0])),
     ):  # fmt: skip
         group.create_array(name, data=array)
     data = open_data_set(root)
-    assert len(data) == 3  # the fourth was never written
+    assert len(data) == 3  # the fourth was never written, the fifth failed
     assert data.bands[3] == "nir08"
-    assert data.chips[0].place == data.chips[1].place == "1_5_5"
+    assert data.resolution_m == 30
+    assert data.chips[0].place == data.chips[1].place == "6841_11646"
     assert {c.period for c in data.chips} == {"2019", "2020"}
-    assert data.read(data.chips[0])[1].sum() == 32
+    image, mask = data.read(data.chips[0])
+    assert np.isnan(image[:, 0]).all()
+    assert (mask == 1).sum() == 31 * 64
+    assert (mask[0] == IGNORE).all()
+    world = GeoBox.from_bbox((-180, -90, 180, 90), resolution=0.000269495, crs="EPSG:4326")
+    tiles = GeoboxTiles(world, (64, 64))
+    for chip, column in ((data.chips[0], 11646), (data.chips[2], 11647)):
+        assert chip.bounds == pytest.approx(tiles[6841, column].boundingbox.bbox, abs=1e-9)
 
 
 def test_pickles_are_refused_with_a_way_out(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minetrace.chips.mining_net import TILE, YEARS, ground, is_mining_net, said, was_written
 from minetrace.chips.names import SPLIT_OF
 from minetrace.chips.options import SetOptions
 from minetrace.chips.values import Values, classes_of, glance, refuse_guesses
@@ -24,10 +25,9 @@ IMAGES = ("images", "image", "features", "chips", "x", "img", "data")
 MASKS = ("masks", "mask", "labels", "annotations", "y", "msk")
 WHOLE = ("label", "labels", "y", "class")
 SPLIT, PLACE, PERIOD, SOURCE, NAME = "split", "place", "period", "source", "name"
+BANDS, CRS, BOUNDS = "bands", "crs", "bounds"
 BLOCK = 64  # rows held at once while they are hashed
-UNWRITTEN = -1  # what a row of a mining-net group holds until it is written
 LANDSAT_NAMES = {"swir1": "swir16", "swir2": "swir22", "thermal": "lwir11"}
-MINING_NET = ("blue", "green", "red", "nir08", "swir16", "swir22", "lwir11")
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,9 @@ def open_arrays(path: Path, options: SetOptions) -> DataSet:
 
     Its arrays may be called images, features, chips or x (n, bands, height, width; or bands last),
     and masks, labels or y: (n, height, width) classes of pixels, or (n,) classes of whole chips.
-    Further arrays (n,) called split, place, period, source and name are taken as that; of
-    mining-net's groups, ``cluster_id``, ``tile_ix``, ``tile_iy`` and ``year`` are.
+    Further arrays (n,) called split, place, period, source, name and crs are taken as that, bounds
+    (n, 4) as left, bottom, right, top in that crs, and bands as the bands' names in their order.
+    Of mining-net's groups, ``year`` is the period; ``tile_ix`` and ``tile_iy`` say the ground.
 
     Raises:
         DataSetError: an array is missing, of another length, or pickled.
@@ -98,7 +99,9 @@ def open_arrays(path: Path, options: SetOptions) -> DataSet:
     if len(shape) != 4:
         raise DataSetError(f"{path}: {images} has {len(shape)} axes; chips have four: "
                            "(chip, band, row, column), or with the band last")  # fmt: skip
-    bands = _bands(shape, options, path)
+    if is_mining_net(held):
+        options = said(options, shape[1])
+    bands = _bands(held, shape, options, path)
     masks, whole = _labels(held, images, shape[0])
     chips = _rows(path, held, shape[0], images, masks, whole, options)
     values = Values(
@@ -167,10 +170,12 @@ def _labels(held: Mapping[str, Any], images: str, count: int) -> tuple[str, str]
     return masks, whole
 
 
-def _bands(shape: tuple[int, ...], options: SetOptions, path: Path) -> tuple[str, ...]:
-    named = [common_name(LANDSAT_NAMES.get(name, name)) or "" for name in options.bands]
-    if not named and shape[1] == len(MINING_NET):
-        named = list(MINING_NET)
+def _bands(
+    held: Mapping[str, Any], shape: tuple[int, ...], options: SetOptions, path: Path
+) -> tuple[str, ...]:
+    own = [_text(name) for name in held[BANDS][:]] if BANDS in held else []
+    names = options.bands or own
+    named = [common_name(LANDSAT_NAMES.get(name, name)) or "" for name in names]
     if "" in named or len(named) not in (shape[1], shape[3]):
         from minetrace.errors import BandError
 
@@ -187,29 +192,43 @@ def _rows(
 ) -> tuple[Chip, ...]:  # fmt: skip
     columns = {
         name: np.asarray(held[name][:])
-        for name in (NAME, SPLIT, PLACE, PERIOD, SOURCE, "year", "cluster_id", "tile_ix", "tile_iy")
+        for name in (NAME, SPLIT, PLACE, PERIOD, SOURCE, CRS, *YEARS, *TILE)
         if name in held and held[name].shape == (count,)
     }
+    year = next((name for name in YEARS if name in columns), "")
+    bounds = _bounds(held, count)
     labels = _classes(path, held, whole, count, options)
     pixels = [held[name] for name in (images, masks) if name]
     checksums = _checksums(pixels, count)
     left_out, chips = set(options.exclude), []
     for row in range(count):
-        said = {name: _text(column[row]) for name, column in columns.items()}
-        if "year" in columns and int(columns["year"][row]) == UNWRITTEN:
+        told = {name: _text(column[row]) for name, column in columns.items()}
+        if year and not was_written(int(columns[year][row])):
             continue
-        name = said.get(NAME, f"{row:06d}")
+        name = told.get(NAME, f"{row:06d}")
         if name in left_out:
             continue
-        where = [said[k] for k in ("cluster_id", "tile_ix", "tile_iy") if k in said]
-        chips.append(Chip(
+        chip = Chip(
             name=name, image=str(row), mask=str(row) if masks else "",
-            split=_split(said.get(SPLIT, ""), path, row), place=said.get(PLACE, "_".join(where)),
-            period=said.get(PERIOD, said.get("year", "")),
-            source=said.get(SOURCE, options.source),
+            split=_split(told.get(SPLIT, ""), path, row), place=told.get(PLACE, ""),
+            period=told.get(PERIOD, told.get(year, "")),
+            source=told.get(SOURCE, options.source), crs=told.get(CRS, ""), bounds=bounds[row],
             label=None if labels[row] == IGNORE else int(labels[row]), checksum=checksums[row],
-        ))  # fmt: skip
+        )  # fmt: skip
+        tile = [int(columns[name][row]) for name in TILE if name in columns]
+        chips.append(ground(chip, tile, held[images].shape[2]) if len(tile) == 2 else chip)
     return tuple(chips)
+
+
+def _bounds(
+    held: Mapping[str, Any], count: int
+) -> Sequence[tuple[float, float, float, float] | None]:
+    if BOUNDS not in held or held[BOUNDS].shape != (count, 4):
+        return [None] * count
+    edges = np.asarray(held[BOUNDS][:], float)
+    known = np.isfinite(edges).all(axis=1)
+    return [(row[0], row[1], row[2], row[3]) if sure else None
+            for row, sure in zip(edges.tolist(), known, strict=True)]  # fmt: skip
 
 
 def _classes(
