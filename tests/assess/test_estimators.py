@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from minetrace.assess.agreement import agreement
 from minetrace.assess.allocation import ALLOCATIONS, allocate, points_for, spread_of, variance
+from minetrace.assess.blocks import RAREST, gather
 from minetrace.assess.change import kind_of, kinds_of
 from minetrace.assess.intervals import (
     Interval,
+    effective_n,
     mover_share,
     mover_sum,
     score_limits,
@@ -80,6 +82,57 @@ def test_score_limits_hold_the_share(n: int, data: st.DataObject) -> None:
         assert low == 0 < high
     more_low, more_high = score_limits(finds / n, 4 * n)
     assert high - low >= more_high - more_low
+
+
+@given(st.integers(1, 6), st.integers(0, 300))
+@settings(max_examples=30, deadline=None)
+def test_blocks_are_of_the_rarest_ground_in_them(side: int, seed: int) -> None:
+    """Of one pixel they are the pixels; of any side no ground is lost, none counted that was not
+    seen, and each is of the first kind of `RAREST` that lies in it."""
+    rng = np.random.default_rng(seed)
+    shape = (4 * side, 5 * side)
+    codes = rng.choice([*range(len(STRATA)), NOWHERE], shape, p=[0.02] * 4 + [0.1, 0.72, 0.1])
+    wanted = (codes != NOWHERE) | (rng.random(shape) < 0.1)
+    score = rng.random(shape).astype(np.float32)
+    found = gather(codes.astype(np.uint8), wanted, [score], side)
+    if side == 1:
+        assert (found.code == codes).all()
+        assert (found.inside == np.diag(np.bincount(codes.ravel(), minlength=256)[:6])).all()
+    for row, col in np.ndindex(found.code.shape):
+        here = slice(row * side, (row + 1) * side), slice(col * side, (col + 1) * side)
+        seen = codes[here] != NOWHERE
+        if (wanted[here] & ~seen).any() or not seen.any():
+            assert found.code[row, col] == NOWHERE
+            continue
+        kinds = {STRATA[code] for code in codes[here][seen]}
+        assert STRATA[found.code[row, col]] == next(name for name in RAREST if name in kinds)
+        assert found.pixels[row, col] == seen.sum()
+        assert found.facts[row, col, 0] == pytest.approx(score[here][seen].mean(), rel=1e-5)
+    assert found.inside.sum() == found.pixels[found.code != NOWHERE].sum()
+
+
+@given(st.integers(0, 500))
+@settings(max_examples=20, deadline=None)
+def test_shares_of_blocks(seed: int) -> None:
+    """Alike in size they are means of shares; a census of any sizes is certain; the names of the
+    strata have no say; and shares are surer than 0 and 1 of the same mean."""
+    rng = np.random.default_rng(seed)
+    drawn, whole = a_sample(seed)
+    y, size = whole * rng.beta(2, 3, 200), rng.uniform(0.2, 1, 200)
+    alike = Drawn(drawn.strata, drawn.stratum, np.full(200, 0.25))
+    assert mean(alike, y) == pytest.approx(mean(drawn, y))
+    assert mover_sum(alike, whole) == pytest.approx(mover_sum(drawn, whole))
+    assert effective_n(drawn, whole) * drawn.unsampled == pytest.approx(drawn.counts)
+    assert (effective_n(drawn, y) >= effective_n(drawn, whole) * (1 - 1e-9)).all()
+    apart = Drawn(drawn.strata, drawn.stratum, size)
+    low, high = mover_sum(apart, y)
+    assert 0 <= low <= mean(apart, y).value <= high <= 1
+    names = Drawn(Strata.of("cba", drawn.strata.area[::-1], drawn.strata.units[::-1]),
+                  2 - drawn.stratum, size)  # fmt: skip
+    assert mean(names, y) == pytest.approx(mean(apart, y))
+    ground = apart.sums(size)
+    census = Drawn(Strata.of(drawn.strata.names, ground, drawn.counts), drawn.stratum, size)
+    assert mean(census, y) == pytest.approx((float((y * size).sum() / ground.sum()), 0), abs=1e-12)
 
 
 def test_wilson_as_printed() -> None:

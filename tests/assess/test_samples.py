@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -24,16 +25,17 @@ from minetrace.errors import (
     RunError,
     StudyError,
 )
-from minetrace.flow.answers import Answers
+from minetrace.flow.answers import Answers, number_of
+from minetrace.flow.estimated import estimated
 from minetrace.flow.estimates import estimate, tell
 from minetrace.flow.ground import Block, open_ground
-from minetrace.flow.sample_design import Design, SampleRequest
-from minetrace.flow.sampling import Planned, as_hectares, as_shares, draw, drawn_from, plan
+from minetrace.flow.sample_design import Design, SampleRequest, as_hectares, as_shares
+from minetrace.flow.sampling import Planned, draw, drawn_from, plan
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
 from minetrace.flow.tallies import TallyRequest, count
 from minetrace.store.run_folder import RunFolder
-from minetrace.testing.interpreter import answer, mined_at
+from minetrace.testing.interpreter import answer, mined_at, shares_at
 from minetrace.testing.world import World, world_study
 from terminal import minetrace
 
@@ -129,6 +131,66 @@ def test_a_hundred_samples_of_the_country_hold_its_truth(mapped: Mapped, tmp_pat
     nearer = np.sqrt(np.mean([row["spread_standard_error_ha"] ** 2 for row in rows]))
     assert spread / 1.1 < nearer < told  # points are spread: errors are told too large, not small
     assert ((found["low"] <= truth) & (truth <= found["high"])).sum() >= 93
+
+
+def test_blocks_are_squares_of_the_map(mapped: Mapped, tmp_path: Path) -> None:
+    """Of one pixel they are the points; of more they hold the truth at each seed but for chance."""
+    one = draw(mapped.run, replace(ASKED, block_m=10.0), tmp_path / "one")
+    points = draw(mapped.run, ASKED, tmp_path / "points")
+    assert [row | {"n": 0} for row in one.facts["strata"]] == [
+        row | {"n": 0} for row in points.facts["strata"]
+    ]
+    assert places(one.folder) == places(points.folder)
+    asked = replace(ASKED, points=250, block_m=50.0)
+    folder = draw(mapped.run, asked, tmp_path / "s").folder
+    shapes = gpd.read_file(folder / "sample.gpkg")
+    assert shapes["id"].str.startswith("b").all()
+    hectares = geodesic_hectares(shapes.geometry.to_numpy(), "EPSG:4326")
+    assert hectares == pytest.approx(shapes["size_ha"].to_numpy(), abs=0.03)  # edges by the pixel
+    assert (hectares > 0.2499).mean() > 0.8
+    answer(folder, mapped.world)
+    facts = mt.estimate(folder).facts
+    row = facts["periods"][0]
+    assert row["users"]["value"] is None
+    assert "Mined share" not in (folder / "estimates.html").read_text()
+    assert "blocks of 50 by 50 m" in (folder / "estimates.html").read_text()
+    panel = mt.open_run(mapped.run).panel()
+    ground = open_ground(RunFolder(mapped.run), panel, ["2021"])
+    blocks = list(ground.blocks(buffer_m=asked.buffer_m, side_px=5))
+    whole = drawn_from(ground, blocks, replace(asked, points=4_000, allocation="equal"))
+    found = [shares_of(mapped, *whole)]
+    assert found[0]["standard_error"] == pytest.approx(0, abs=1e-6)  # everything was drawn
+    truth = found[0]["value"]
+    found = [shares_of(mapped, *drawn_from(ground, blocks, replace(asked, seed=seed)))
+             for seed in range(20)]  # fmt: skip
+    held = [told["low"] <= truth <= told["high"] for told in found]
+    assert sum(held) >= 18
+    values = np.array([told["value"] for told in found])
+    assert values.mean() == pytest.approx(truth, abs=3 * values.std() / np.sqrt(20))
+
+
+def shares_of(mapped: Mapped, facts: dict[str, Any], table: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Hectares of 2021 from blocks that the truth answered."""
+    told = shares_at(mapped.world, table.geometry, "2021")[:, None]
+    design = Design(mapped.run, {**facts, "run": {**facts["run"], "path": ""}})
+    row = tell(design, Answers(None, told, told * np.nan), draws=2)["periods"][0]
+    found: dict[str, Any] = row["estimated_ha"]
+    return found
+
+
+def test_blocks_that_cannot_be_had(mapped: Mapped, tmp_path: Path) -> None:
+    for wrong, match in (
+        (replace(ASKED, block_m=25.0), "multiple"),
+        (replace(ASKED, block_m=50.0, periods=("2019", "2021")), "two periods"),
+    ):
+        with pytest.raises(StudyError, match=match):
+            draw(mapped.run, wrong, tmp_path / "s")
+    said = {"30%": 0.3, "7/25": 0.28, "mine": 1.0, "Not": 0.0, "5 %": 0.05}
+    for word, share in said.items():
+        assert number_of(word, shares=True) == pytest.approx(share)
+    for word in ("130%", "3/0", "9/8", "some"):
+        assert number_of(word, shares=True) is None
+    assert number_of("30%", shares=False) is None
 
 
 def truth_ha(mapped: Mapped, blocks: list[Block], year: str) -> float:
@@ -231,6 +293,16 @@ def test_a_run_shows_estimated_beside_mapped_until_its_map_changes(
     facts = json.loads((out / "datacard.json").read_text())
     assert facts["periods"][0]["estimated_ha"]["low"] == told["low"]
     assert "estimated from a sample" in (out / "map" / "data.js").read_text()
+    assert "| 2021 |" in card.split("estimated from a sample")[1]  # by the sample's name
+    other = draw(out, replace(ASKED, seed=2, points=200), tmp_path / "second").folder
+    answer(other, mapped.world)
+    newest = estimate(other).facts["periods"][0]["estimated_ha"]
+    assert len(list((out / "estimates").glob("2021-*.json"))) == 2  # neither overwrote the other
+    shown = estimated(RunFolder(out))["2021"]
+    assert (shown["sample"], shown["value"]) == ("second", newest["value"])
+    estimate(folder)  # estimated again, and so the newest
+    shown = estimated(RunFolder(out))["2021"]
+    assert (shown["sample"], shown["value"]) == ("2021", told["value"])
     west, south, east, north = gpd.read_file(mapped.world.region).total_bounds
     layer = tmp_path / "t.gpkg"
     halves = [shapely.box(west, south, east, (south + north) / 2),

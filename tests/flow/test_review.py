@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import minetrace as mt
 from minetrace.assess.agreement import agreement, pairwise
 from minetrace.errors import LabelError, OutlineError, PeriodError, StudyError
-from minetrace.flow.answers import REVIEWED, read_answers
+from minetrace.flow.answers import REVIEWED, read_answers, word_of
 from minetrace.flow.review import Desk, read_drawn
 from minetrace.flow.review_files import read_answers_of, write_answers
 from minetrace.flow.review_handing_on import estimate_table, hand_on, label_features, labels_of
@@ -30,9 +30,10 @@ from minetrace.flow.sample_design import Design, SampleRequest
 from minetrace.flow.sampling import draw
 from minetrace.flow.steps import run
 from minetrace.flow.study import Study
-from minetrace.flow.verified import VERIFIED, map_checksum
+from minetrace.flow.verified import VERIFIED, map_checksum, outdated, with_verified
+from minetrace.publish.tables import quoted, unquoted
 from minetrace.store.answers import Said, SqliteAnswers
-from minetrace.testing.interpreter import answer, mined_at
+from minetrace.testing.interpreter import answer, mined_at, shares_at
 from minetrace.testing.world import World, world_study
 from terminal import minetrace
 
@@ -335,7 +336,76 @@ def test_detections_verify_the_panel_and_label_the_ground(mapped: Mapped, tmp_pa
     assert bool(panel[two.name, "2021"]) is False
     assert panel.notna().sum() == 2
     assert map_checksum(mapped.run) == sure  # a sample drawn before is still of this map
+    grown = mt.open_run(mapped.run).panel()
+    changed = (grown["site_id"] == one.name) & (grown["period"] == one.period)
+    shapes = grown.geometry.to_numpy()
+    grown["geometry"] = np.where(changed, shapely.buffer(shapes, 1e-4), shapes)
+    assert outdated(mapped.run, grown) == 1  # the map changed under the verdict
+    told = with_verified(mapped.run, grown).set_index(["site_id", "period"])["verified"]
+    assert pd.isna(told[one.name, "2021"])
+    assert bool(told[two.name, "2021"]) is False
+    hand_on(desk)
+    assert outdated(mapped.run, grown) == 1  # and handing on again does not bind it anew
+    old = pd.read_csv(mapped.run / VERIFIED).drop(columns=["outline", "said_at"])
+    old.to_csv(mapped.run / VERIFIED, index=False)
+    assert outdated(mapped.run, grown) == 2  # nobody knows what those were of
+    assert with_verified(mapped.run, grown)["verified"].isna().all()
     (mapped.run / VERIFIED).unlink()
+
+
+def test_blocks_are_answered_by_their_share(mapped: Mapped, tmp_path: Path) -> None:
+    asked = SampleRequest(("2021",), 24, minimum=4, block_m=50.0)
+    folder = draw(mapped.run, asked, tmp_path / "s").folder
+    desk = replace(
+        open_desk(ReviewRequest(mapped.run, sample=folder, twice=1.0)),
+        store=SqliteAnswers(tmp_path / "answers.sqlite"),
+    )
+    first = desk.ask("ana")
+    assert first is not None
+    assert first["shares"] is True
+    assert first["unit"]
+    assert "none of mine" in str(say(desk, "ana", first["item"], "130%")["refused"])
+    truth = shares_at(mapped.world, gpd.read_file(folder / "sample.gpkg").geometry, "2021")
+    for item, share in zip(desk.queue.items, truth, strict=True):
+        assert say(desk, "ana", item.id, word_of(round(share, 1)))["refused"] == {}
+    part = next(item for item, share in zip(desk.queue.items, truth, strict=True)
+                if 0.1 < share < 0.9)  # fmt: skip
+    number = desk.queue.place[part.id]
+    say(desk, "ben", part.id, word_of(round(truth[number] / 2 + 0.25, 1)))
+    assert not desk._standing().disputed(part.id)  # near enough: their mean will do
+    assert desk._standing().given(part.id)[0].verdict.endswith("%")
+    labels = json.dumps(label_features(desk.queue, desk._standing()))
+    assert part.id not in labels  # a share does not say where
+    hand_on(desk)
+    told = read_answers(Design.read(folder), folder / REVIEWED)
+    alone = np.isnan(told.second[:, 0])
+    assert told.agreed[alone, 0] == pytest.approx(truth[alone].round(1))
+    assert mt.estimate(folder, draws=10).facts["unit"] == "block"
+    write_answers(tmp_path / "a.csv", desk.queue, desk._standing())
+    assert "Mined share in 2021?" in (tmp_path / "a.csv").read_text("utf-8-sig")
+    again = {row.value for row in read_answers_of(tmp_path / "a.csv", desk.queue)}
+    assert word_of(round(truth[number], 1)) in again
+    say(desk, "cem", desk.queue.items[0].id, "not" if truth[0] > 0.5 else "mine")
+    assert desk._standing().disputed(desk.queue.items[0].id)
+
+
+@given(st.lists(st.text(st.sampled_from("'=+-@\t\ra1 "), max_size=5), max_size=8))
+def test_no_text_runs_as_a_formula(cells: list[str]) -> None:
+    table = pd.DataFrame({"note": cells, "lon": [-70.1] * len(cells)})
+    safe = quoted(table)
+    assert not any(cell[:1] in set("=+-@\t\r") for cell in safe["note"] if cell)
+    assert unquoted(safe).equals(table)
+    assert safe["lon"].equals(table["lon"])
+
+
+def test_an_export_runs_nothing_and_comes_back(desk: Desk, tmp_path: Path) -> None:
+    item = desk.queue.items[0].id
+    say(desk, "=ana", item, "mine")
+    say(desk, "=ana", item, '=HYPERLINK("http://x","y")', "note")
+    write_answers(tmp_path / "a.csv", desk.queue, desk._standing())
+    told = pd.read_csv(tmp_path / "a.csv", encoding="utf-8-sig").iloc[0]
+    assert (told["email"], told["Note"][:2]) == ("'=ana", "'=")
+    assert [row.who for row in read_answers_of(tmp_path / "a.csv", desk.queue)] == ["=ana"]
 
 
 def test_alerts_of_any_file(mapped: Mapped, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ interval holds the truth is simulated in ``benchmarks/coverage.py``.
 Sources: Wilson (1927); Newcombe (1998), doi:10.1002/(SICI)1097-0258(19980430)17:8<857::AID-SIM777>
 3.0.CO;2-E; Zou, Huang & Zhang (2009), doi:10.1016/j.csda.2008.09.033, for sums of
 shares; Donner & Zou (2012), doi:10.1177/0962280210383082, for ratios; Brown, Cai & DasGupta (2001)
-on why not Wald.
+on why not Wald; Korn & Graubard (1998), *Survey Methodology* 24, for the effective sample size.
 """
 
 from __future__ import annotations
@@ -78,10 +78,19 @@ def score_limits(share: ArrayLike, n: ArrayLike, *, level: float = LEVEL,
     return (low + np.clip(np.where(p > 0, corrected, 0.0), 0.0, low)) / 2, high
 
 
-def effective_n(drawn: Drawn) -> FloatArray:
-    """(H,) n_h, enlarged where so much of a stratum was drawn that little is left unknown."""
-    left = drawn.unsampled
-    return np.where(left > 0, drawn.counts / np.maximum(left, 1e-12), np.inf)
+def effective_n(drawn: Drawn, y: FloatArray) -> FloatArray:
+    """(H,) how many units of 0 and 1 would say as much of the mean of y as those that were drawn.
+
+    It is n_h, enlarged where so much of a stratum was drawn that little is left unknown, and by
+    how much less y varies than 0 and 1 of the same mean would: the effective sample size of Korn &
+    Graubard (1998). Of a few shares the spread is hardly known, so one more, of a whole unit, is
+    counted in: without any find the next is taken to be whole. Of 0 and 1 alone it is n_h.
+    """
+    left, p = drawn.unsampled, drawn.means(y)
+    spread = drawn.sums(drawn.apart(y) ** 2) + 1
+    as_points = drawn.counts * p * (1 - p) + 1
+    units = drawn.counts * as_points / spread
+    return np.where(left > 0, units / np.maximum(left, 1e-12), np.inf)
 
 
 def mover_sum(drawn: Drawn, y: FloatArray, *, level: float = LEVEL) -> Interval:
@@ -91,10 +100,10 @@ def mover_sum(drawn: Drawn, y: FloatArray, *, level: float = LEVEL) -> Interval:
     ``high = Y + sqrt(sum W_h^2 (u_h - p_h)^2)`` (Zou, Huang & Zhang 2009, section 2).
 
     Args:
-        y: (n,) 0 or 1, or a share of each unit; the latter varies less, so the interval is wide.
+        y: (n,) 0 or 1, or a share of each unit.
     """
     w, p = drawn.strata.weight, drawn.means(y)
-    low, high = score_limits(p, effective_n(drawn), level=level)
+    low, high = score_limits(p, effective_n(drawn, y), level=level)
     value = float((w * p).sum())
     return Interval(
         max(0.0, value - float(np.sqrt((w**2 * (p - low) ** 2).sum()))),

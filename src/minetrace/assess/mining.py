@@ -133,7 +133,7 @@ def bounds_ha(drawn: Drawn, y: FloatArray) -> tuple[float, float]:
 def answered(drawn: Drawn, y: FloatArray) -> tuple[Drawn, NDArray[np.bool_]]:
     """The units with an answer, and which they are."""
     known = ~np.isnan(y)
-    return Drawn(drawn.strata, drawn.stratum[known]), known
+    return drawn.where(known), known
 
 
 def users_interval(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray) -> Interval:
@@ -156,7 +156,7 @@ def producers_interval(drawn: Drawn, mapped: NDArray[np.bool_], y: FloatArray) -
 def _only(drawn: Drawn, which: NDArray[np.bool_]) -> tuple[Drawn, NDArray[np.bool_]]:
     """Units of some strata, as a sample of those alone."""
     strata, here = drawn.strata, which[drawn.stratum]
-    place = np.cumsum(which) - 1
-    names: Sequence[str] = [n for n, kept in zip(strata.names, which, strict=True) if kept]
+    kept, place = drawn.where(here), np.cumsum(which) - 1
+    names: Sequence[str] = [n for n, ours in zip(strata.names, which, strict=True) if ours]
     part = Strata.of(names, strata.area[which], strata.units[which])
-    return Drawn(part, place[drawn.stratum[here]].astype(np.intp)), here
+    return Drawn(part, place[kept.stratum].astype(np.intp), kept.size), here

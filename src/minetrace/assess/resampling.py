@@ -29,13 +29,13 @@ def redrawn_means(
     rng = np.random.default_rng(seed)
     total = np.zeros((draws, values.shape[1]))
     for place, weight in enumerate(drawn.strata.weight):
-        here = values[drawn.stratum == place]
+        ours = drawn.stratum == place
+        here, size = values[ours], drawn.weighing[ours]
         if len(here) < 2:
             total += weight * here.mean(axis=0) if len(here) else 0.0
             continue
-        again = len(here) - 1
-        counts = rng.multinomial(again, np.full(len(here), 1 / len(here)), size=draws)
-        total += weight * (counts @ here) / again
+        counts = rng.multinomial(len(here) - 1, np.full(len(here), 1 / len(here)), size=draws)
+        total += weight * (counts @ (here * size[:, None])) / (counts @ size)[:, None]
     return total
 
 

@@ -4,7 +4,11 @@ Everything that an accuracy assessment estimates is a mean of some y over the gr
 two such means; with strata that need not be the map's classes (Stehman 2014). Plain arrays in,
 numbers out; no files, no map.
 
-Sources: Cochran (1977), *Sampling Techniques*, 3rd ed., chapters 5 and 6; Stehman (2014),
+A unit is a pixel, or a square of pixels of which the answer is a share. Squares at the edge of the
+ground are smaller than others; a mean then counts each by its size, which is Cochran's estimator by
+ratio to size (section 9A.1), and is the plain mean where all are alike.
+
+Sources: Cochran (1977), *Sampling Techniques*, 3rd ed., chapters 5, 6 and 9A; Stehman (2014),
 doi:10.1080/01431161.2014.930207, equation numbers below are those of that paper.
 """
 
@@ -37,8 +41,8 @@ class Strata:
     Attributes:
         names: one per stratum.
         area: (H,) ground of each, in any unit of area.
-        units: (H,) how many units (pixels) there are to draw from; infinite where no correction
-            for a finite population is wanted, as in Olofsson et al. (2014).
+        units: (H,) how many units (pixels or squares) there are to draw from; infinite where no
+            correction for a finite population is wanted, as in Olofsson et al. (2014).
     """
 
     names: tuple[str, ...]
@@ -70,10 +74,17 @@ class Drawn:
     Attributes:
         strata: what they were drawn from.
         stratum: (n,) place of each unit's stratum in ``strata``.
+        size: (n,) ground of each unit, in any unit of area; None where all are alike.
     """
 
     strata: Strata
     stratum: NDArray[np.intp]
+    size: FloatArray | None = None
+
+    def where(self, which: NDArray[np.bool_]) -> Drawn:
+        """Some of the units, as all that were drawn."""
+        size = None if self.size is None else self.size[which]
+        return Drawn(self.strata, self.stratum[which], size)
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -98,17 +109,29 @@ class Drawn:
                 "standard error can be told: answer more of its points"
             )
 
+    def sums(self, y: FloatArray) -> FloatArray:
+        """(H,) sum of ``y`` (n,) by stratum."""
+        return np.bincount(self.stratum, weights=y, minlength=len(self.counts)).astype(np.float64)
+
+    @cached_property
+    def weighing(self) -> FloatArray:
+        """(n,) size of each unit in those of its stratum's mean unit."""
+        if self.size is None:
+            return np.ones(len(self.stratum))
+        mean = self.sums(self.size) / np.maximum(self.counts, 1)
+        return np.asarray(self.size / mean[self.stratum])
+
     def means(self, y: FloatArray) -> FloatArray:
-        """(H,) mean of ``y`` (n,) by stratum."""
-        return np.bincount(self.stratum, weights=y, minlength=len(self.counts)) / np.maximum(
-            self.counts, 1
-        )
+        """(H,) mean of ``y`` (n,) by stratum, each unit by its size."""
+        return self.sums(y * self.weighing) / np.maximum(self.counts, 1)
+
+    def apart(self, y: FloatArray) -> FloatArray:
+        """(n,) how far ``y`` lies from its stratum's mean, by the unit's size."""
+        return np.asarray((y - self.means(y)[self.stratum]) * self.weighing)
 
     def covariances(self, y: FloatArray, x: FloatArray) -> FloatArray:
         """(H,) sample covariance of ``y`` and ``x`` by stratum, over n_h - 1."""
-        apart = (y - self.means(y)[self.stratum]) * (x - self.means(x)[self.stratum])
-        sums = np.bincount(self.stratum, weights=apart, minlength=len(self.counts))
-        return sums / np.maximum(self.counts - 1, 1)
+        return self.sums(self.apart(y) * self.apart(x)) / np.maximum(self.counts - 1, 1)
 
     def error_of(self, residual: FloatArray) -> float:
         """Standard error of the stratified mean of a variable (eq. 25; Cochran 5.6)."""
@@ -161,7 +184,7 @@ def spread_error(drawn: Drawn, y: ArrayLike, along: ArrayLike) -> float:
     """
     values, w = np.asarray(y, dtype=np.float64), drawn.strata.weight
     order = np.lexsort((np.asarray(along), drawn.stratum))
-    stratum, sorted_y = drawn.stratum[order], values[order]
+    stratum, sorted_y = drawn.stratum[order], drawn.apart(values)[order]
     beside = stratum[1:] == stratum[:-1]
     steps = np.bincount(
         stratum[1:][beside], weights=np.diff(sorted_y)[beside] ** 2, minlength=len(w)

@@ -18,7 +18,12 @@ FEW = 5  # finds below which a stratum's share is hardly known
 
 
 def before(
-    names: tuple[str, ...], area: FloatArray, points: NDArray[np.int64], added: FloatArray
+    names: tuple[str, ...],
+    area: FloatArray,
+    points: NDArray[np.int64],
+    added: FloatArray,
+    *,
+    noun: str = "points",
 ) -> Iterator[str]:
     """What to say of a design.
 
@@ -26,6 +31,7 @@ def before(
         area: (H,) hectares.
         points: (H,) to be drawn.
         added: (H,) what each stratum is expected to add to the variance.
+        noun: what is drawn.
     """
     whole = float(added.sum())
     if "rest" in names and whole > 0:
@@ -34,23 +40,24 @@ def before(
         if share > DOMINANT:
             yield (
                 f"what the map omits in the rest is expected to make {share:.0%} of the variance: "
-                f"a single mine found there stands for {one:,.0f} ha. What helps: more points in "
+                f"a single mine found there stands for {one:,.0f} ha. What helps: more {noun} in "
                 "the rest (--allocation neyman, or a larger --n), or a lower --uncertain or wider "
                 "--buffer-m, which take likely omissions out of it"
             )
     for name, count in zip(names, points, strict=True):
         if count < 20:
-            yield f"stratum {name!r} gets {count} points; its accuracy will be hardly known"
+            yield f"stratum {name!r} gets {count} {noun}; its accuracy will be hardly known"
 
 
-def after(drawn: Drawn, y: FloatArray) -> Iterator[str]:
+def after(drawn: Drawn, y: FloatArray, *, noun: str = "points") -> Iterator[str]:
     """What to say of a class whose share was estimated.
 
     Args:
-        y: (n,) 1 where the class was found.
+        y: (n,) 1 where the class was found, or the share of it.
+        noun: what was drawn.
     """
     w, p, area = drawn.strata.weight, drawn.means(y), drawn.strata.area
-    _, high = score_limits(p, effective_n(drawn))
+    _, high = score_limits(p, effective_n(drawn, y))
     reach = (w * (high - p)) ** 2
     value = float((w * p).sum())
     for place, name in enumerate(drawn.strata.names):
@@ -62,7 +69,7 @@ def after(drawn: Drawn, y: FloatArray) -> Iterator[str]:
             continue
         yield (
             f"the interval is ruled by stratum {name!r}: {found:g} of {drawn.counts[place]:,} "
-            f"points there are mines, so that between none and {most:,.0f} ha of mines may lie in "
-            "it unseen. This design cannot say it closer; what helps is more points there, or a "
+            f"{noun} there are mines, so that between none and {most:,.0f} ha of mines may lie in "
+            f"it unseen. This design cannot say it closer; what helps is more {noun} there, or a "
             "stratum that takes likely omissions out of it (--uncertain lower, --buffer-m wider)"
         )

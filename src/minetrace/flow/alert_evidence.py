@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from minetrace.core.region import project
 from minetrace.core.scores import NOT_LOOKED, SCALE
-from minetrace.flow.estimated import FOLDER
+from minetrace.flow.estimated import kept
 from minetrace.flow.run_views import RunViews
 from minetrace.publish.figures.frame import LONLAT, Frame
 from minetrace.publish.picture import webp
-from minetrace.store.files import read_json
 from minetrace.store.run_folder import RunFolder
 from minetrace.store.stored import stored_tiles
 
@@ -161,15 +160,13 @@ def false_alarms(
 
 def _sampled(run: RunFolder) -> tuple[str, float, float, float] | None:
     """Of what was mapped in the latest sampled period the share that is none, and which that is."""
-    found = [
-        (str(row["period"]), row["users"])
-        for path in sorted((run.root / FOLDER).glob("*.json"))
-        for row in read_json(path)["periods"]
+    found = {
+        str(row["period"]): row["users"] for facts in kept(run) for row in facts["periods"]
         if row["users"]["value"] is not None
-    ]
+    }  # fmt: skip
     if not found:
         return None
-    label, users = max(found, key=lambda pair: pair[0])
+    label, users = max(found.items())
     most, least = users["high"], users["low"]
     return (
         label, 1 - users["value"], 0.0 if most is None else 1 - most,

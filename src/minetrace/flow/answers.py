@@ -1,11 +1,14 @@
-"""What people said of the points of a sample, read from whichever file they filled.
+"""What people said of the points or blocks of a sample, read from whichever file they filled.
 
-A point without an answer, or with *unsure*, has none: it is as if it had not been drawn, which is
-right if what could not be told has no more and no fewer mines than what could.
+Of a point they say whether it is a mine; of a block, how much of it is: ``30%``, or ``7/25`` where
+they count dots, and also *mine* for all of it and *not* for none. A unit without an answer, or with
+*unsure*, has none: it is as if it had not been drawn, which is right if what could not be told has
+no more and no fewer mines than what could.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +28,43 @@ WORDS = {
     "not": 0.0, "no": 0.0, "none": 0.0, "false": 0.0, "0": 0.0, "0.0": 0.0,
     "unsure": np.nan, "": np.nan, "nan": np.nan, "?": np.nan,
 }  # fmt: skip
+_PER_CENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_COUNTED = re.compile(r"(\d+)\s*/\s*(\d+)")
+
+
+def number_of(said: str, *, shares: bool) -> float | None:
+    """What a word says as a number, NaN for no answer; None where it is no answer at all.
+
+    Args:
+        shares: whether an answer may be a share, 0 to 1, such as ``30%`` or ``7/25``.
+    """
+    word = said.strip().lower()
+    if word in WORDS or not shares:
+        return WORDS.get(word)
+    if found := _PER_CENT.fullmatch(word):
+        share = float(found[1]) / 100
+    elif (found := _COUNTED.fullmatch(word)) and int(found[2]):
+        share = int(found[1]) / int(found[2])
+    else:
+        return None
+    return share if share <= 1 else None
+
+
+def word_of(number: float) -> str:
+    """A number as the one word that is kept for it; 0 is *not*, 1 *mine*, NaN *unsure*."""
+    if np.isnan(number):
+        return "unsure"
+    return {0.0: "not", 1.0: "mine"}.get(number) or f"{100 * number:.4g}%"
+
+
+def kinds_of_answer(*, shares: bool) -> str:
+    """In words, what an answer may be."""
+    return "mine, not and unsure" + (", nor a share such as 30% or 7/25" if shares else "")
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers in the order of the design's points: 1 mine, 0 not, NaN for none.
+    """Answers in the order of the design's units: 1 mine, 0 not, NaN for none, shares of blocks.
 
     Attributes:
         file: where they were read, if in a file.
@@ -43,7 +78,7 @@ class Answers:
 
     @property
     def agreed(self) -> NDArray[np.float64]:
-        """(n, periods) the mean of what was said: half a mine where two people differ.
+        """(n, periods) the mean of what was said: half a mine where two people differ on a point.
 
         Each counts the same, so the estimate is the mean of the estimates of the two.
         """
@@ -122,21 +157,26 @@ def _columns(
     for number, label in enumerate(design.periods):
         name = f"{kind}_{label}"
         if name in table.columns:
-            found[places, number] = _numbers(path, table["id"], table[name], name)
+            found[places, number] = _numbers(
+                path, table["id"], table[name], name, shares=design.of_blocks
+            )
         elif required:
             raise LabelError(f"{path}: has no column {name!r}; answers of {label} belong there")
     return found
 
 
-def _numbers(path: Path, ids: Iterable[str], column: pd.Series[str], name: str) -> list[float]:
+def _numbers(
+    path: Path, ids: Iterable[str], column: pd.Series[str], name: str, *, shares: bool
+) -> list[float]:
     numbers = []
     for point, said in zip(ids, column.fillna("").astype(str), strict=True):
-        word = said.strip().lower()
-        if word not in WORDS:
+        number = number_of(said, shares=shares)
+        if number is None:
             raise LabelError(
-                f"{path}: point {point}, {name}: {said!r} is none of mine, not and unsure"
+                f"{path}: point {point}, {name}: {said!r} is none of "
+                f"{kinds_of_answer(shares=shares)}"
             )
-        numbers.append(WORDS[word])
+        numbers.append(number)
     return numbers
 
 

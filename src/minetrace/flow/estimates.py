@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from minetrace.assess.agreement import agreement
 from minetrace.assess.change import KINDS, Change, change, kind_of
+from minetrace.assess.intervals import Interval
 from minetrace.assess.mining import (
     Mining,
     Told,
@@ -81,16 +83,17 @@ def estimate(
 
 def tell(design: Design, told: Answers, *, draws: int = 1000) -> dict[str, Any]:
     """All that a sample says, as ``estimates.json`` holds it."""
-    strata = design.strata
-    place = {name: i for i, name in enumerate(strata.names)}
-    drawn = Drawn(strata, np.array([place[s] for s in design.column("stratum")], dtype=np.intp))
+    drawn = design.drawn
     facts: dict[str, Any] = {
         "format": FORMAT,
         "interval": ESTIMATED,
         "run": design.facts["run"],
+        "sample": {"id": design.id, "name": design.folder.resolve().name},
         "extent": design.facts["extent"],
         "frame_ha": design.facts["frame_ha"],
         "not_looked_ha": design.facts["not_looked_ha"],
+        "unit": design.facts["unit"],
+        "block_m": design.facts.get("block_m"),
         "points": len(drawn.stratum),
         "territories": design.facts.get("territories"),
         "answers_sha256": None if told.file is None else sha256(told.file),
@@ -109,8 +112,8 @@ def _period(design: Design, told: Answers, drawn: Drawn, number: int, draws: int
     label, every = design.periods[number], told.agreed[:, number]
     here, known = answered(drawn, every)
     y = every[known]
-    mapped = np.array([row["mapped"][number] for row in design.facts["strata"]])
-    found = mining(here, mapped, y)
+    here.refuse_thin()
+    mapped = np.array([row["mapped"][number] for row in design.facts["strata"]], dtype=np.float64)
     least, most = bounds_ha(drawn, every)
     total = drawn.strata.total
     score = design.column(f"score_{label}")[known]
@@ -118,8 +121,8 @@ def _period(design: Design, told: Answers, drawn: Drawn, number: int, draws: int
     return {
         "period": label,
         "mapped_ha": design.facts["mapped_ha"][label],
-        "estimated_ha": found.area_ha.facts(),
-        **_accuracies(found),
+        "estimated_ha": area_of(here, y).facts(),
+        **_accuracies(None if design.of_blocks else mining(here, mapped == 1, y)),
         "answered": int(known.sum()),
         "without_answer": int((~known).sum()),
         "if_all_unanswered_are_ha": {"not": round(least, 6), "mine": round(most, 6)},
@@ -132,7 +135,7 @@ def _period(design: Design, told: Answers, drawn: Drawn, number: int, draws: int
         "interpreters": _interpreters(told, number),
         "strata": _strata(here, y, mapped),
         "territories": _territories(design, here, known, y),
-        "warnings": list(after(here, y)),
+        "warnings": list(after(here, y, noun=design.noun)),
     }
 
 
@@ -144,7 +147,11 @@ def _hectares(figure: Figure, total_ha: float) -> dict[str, float | None]:
     return {"value": round(value, 6), "standard_error": round(error, 6)}
 
 
-def _accuracies(found: Mining) -> dict[str, Any]:
+def _accuracies(found: Mining | None) -> dict[str, Any]:
+    """Of the map; nothing where an answer says how much of a block is mined, but not where."""
+    if found is None:
+        nothing = Told.of(Figure(np.nan, np.nan), Interval(np.nan, np.nan)).facts()
+        return {"users": nothing, "producers": nothing, "overall": nothing, "matrix": None}
     return {
         "users": found.users.facts(),
         "producers": found.producers.facts(),
@@ -165,12 +172,12 @@ def _interpreters(told: Answers, number: int) -> dict[str, Any] | None:
 
 
 def _strata(
-    drawn: Drawn, y: NDArray[np.float64], mapped: NDArray[np.bool_]
+    drawn: Drawn, y: NDArray[np.float64], mapped: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
     shares, strata = drawn.means(y), drawn.strata
     return [
         {
-            "name": name, "area_ha": float(strata.area[i]), "mapped": bool(mapped[i]),
+            "name": name, "area_ha": float(strata.area[i]), "mapped": float(mapped[i]),
             "answered": int(drawn.counts[i]), "mines": round(float(shares[i] * drawn.counts[i]), 6),
             "share": round(float(shares[i]), 6),
             "a_point_stands_for_ha": round(float(strata.area[i] / max(drawn.counts[i], 1)), 4),
@@ -201,8 +208,8 @@ def _territories(
 
 def _change(design: Design, told: Answers, drawn: Drawn) -> dict[str, Any]:
     """Net change, gain and loss, of points that were answered in both periods."""
-    both = ~np.isnan(told.agreed).any(axis=1)
-    here = Drawn(drawn.strata, drawn.stratum[both])
+    both = np.asarray(~np.isnan(told.agreed).any(axis=1))
+    here = drawn.where(both)
     before, now = told.agreed[both].T
     here.refuse_thin()
     gain, loss = np.maximum(now - before, 0), np.maximum(before - now, 0)
@@ -244,6 +251,7 @@ def _kinds(found: Change, drawn: Drawn, mapped: NDArray[np.int64]) -> dict[str, 
 
 
 def _warnings(design: Design, facts: dict[str, Any]) -> Iterator[str]:
+    noun = design.noun
     for row in facts["periods"]:
         for warning in row["warnings"]:
             yield f"{row['period']}: {warning}"
@@ -251,7 +259,7 @@ def _warnings(design: Design, facts: dict[str, Any]) -> Iterator[str]:
         if missing > MISSING_MANY:
             least, most = row["if_all_unanswered_are_ha"].values()
             yield (
-                f"{row['period']}: {row['without_answer']:,} of {facts['points']:,} points have "
+                f"{row['period']}: {row['without_answer']:,} of {facts['points']:,} {noun} have "
                 "no answer; they are taken to be like the others of their stratum. Were none of "
                 f"them mines it would be {least:,.0f} ha, were all of them {most:,.0f} ha"
             )
@@ -307,7 +315,7 @@ def _write(design: Design, facts: dict[str, Any]) -> tuple[Path, ...]:
     write_plain(files[1], pd.DataFrame(list(_rows(facts))))
     write_text(files[2], area_page(facts, str(design.facts["run"]["name"])))
     if design.run_folder is not None:
-        keep(design.run_folder, design.label, facts)
+        keep(design.run_folder, design.label, facts, datetime.now(UTC))
     return tuple(files)
 
 

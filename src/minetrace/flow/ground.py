@@ -99,12 +99,14 @@ class RunGround:
     panel: gpd.GeoDataFrame
     labels: tuple[str, ...]
 
-    def blocks(self, *, buffer_m: float) -> Iterator[Block]:
+    def blocks(self, *, buffer_m: float, side_px: int = 1) -> Iterator[Block]:
         """Walk the region, zone by zone.
 
         Args:
             buffer_m: how far from an outline is near, in metres of the grid.
+            side_px: of squares of the lattice that no block cuts.
         """
+        block_px = max(BLOCK_PX // side_px, 1) * side_px
         region = Region.of(read_region(self.folder.region), origin=str(self.folder.region))
         for number, (zone, grid) in enumerate(self.grids(region)):
             coverage = Coverage.of(zone, grid)
@@ -112,7 +114,7 @@ class RunGround:
             drawn = [_Burner(period.outlines, grid) for period in periods]
             shapes = np.concatenate([period.outlines for period in periods])
             around = _Burner(shapely.buffer(shapes, buffer_m, quad_segs=8), grid)
-            for rect in coverage.rect.blocks(BLOCK_PX):
+            for rect in coverage.rect.blocks(block_px):
                 if not coverage.touches(rect):
                     continue
                 read = [period.read(rect) for period in periods]
@@ -127,9 +129,14 @@ class RunGround:
         """The run's grids of pixels, each with its part of the region."""
         settings = self.study.grid
         return [
-            (zone, Grid(zone.crs, float(settings.resolution_m or 10.0), settings.anchor))
+            (zone, Grid(zone.crs, self.pixel_m, settings.anchor))
             for zone in region.zones(settings.crs)
         ]
+
+    @property
+    def pixel_m(self) -> float:
+        """Side of a pixel, in metres of the grid."""
+        return float(self.study.grid.resolution_m or 10.0)
 
     def outlines(self, label: str) -> gpd.GeoDataFrame:
         """The panel's outlines in a period."""

@@ -20,10 +20,10 @@ from shapely.geometry.base import BaseGeometry
 from minetrace.assess.agreement import Agreement, pairwise
 from minetrace.core.region import project
 from minetrace.errors import LabelError
+from minetrace.flow.answers import kinds_of_answer, number_of, word_of
 from minetrace.flow.review_pictures import Pictures, Shot
 from minetrace.flow.review_queue import LONLAT, Item, Queue
 from minetrace.flow.review_standing import (
-    VERDICTS,
     Stand,
     Standing,
     dispute_for,
@@ -36,7 +36,6 @@ from minetrace.store.answers import KINDS, AnswerStore, Said
 MOST_VERTICES = 5_000
 NOTE_LENGTH = 2_000
 REACH = 8.0  # frames: an outline that lies further off its item is a mistake
-_NUMBER = {"mine": 1.0, "not": 0.0}
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,7 @@ class Desk:
         return {
             "item": item.id, "number": self.queue.place[item.id], "name": item.name,
             "period": item.period, "before": item.before, "outlined": item.outlined,
+            "shares": item.shares,
             "mine": {"verdict": own.verdict, "note": own.note},
             **self.pictures.described(item),
         }  # fmt: skip
@@ -172,8 +172,9 @@ class Desk:
         kind, value = str(row["kind"]), str(row["value"])
         if kind not in KINDS:
             raise LabelError(f"{kind!r} is none of {', '.join(KINDS)}")
-        if kind in ("answer", "settle") and value not in VERDICTS:
-            raise LabelError(f"{value!r} is none of {', '.join(VERDICTS)}")
+        number = number_of(value, shares=item.shares)
+        if kind in ("answer", "settle") and (number is None or word_of(number) != value):
+            raise LabelError(f"{value!r} is none of {kinds_of_answer(shares=item.shares)}")
         if kind == "settle" and who not in self.settlers and standing.verdict(item.id, who):
             raise LabelError("who answered an item does not settle it, unless named for that")
         if kind == "settle" and not (standing.disputed(item.id) or item.id in standing.settled):
@@ -240,7 +241,8 @@ def agreements(queue: Queue, standing: Standing) -> dict[tuple[str, str], Agreem
 
 def _column(queue: Queue, standing: Standing, who: str) -> NDArray[np.float64]:
     stands = (standing.verdict(item.id, who) for item in queue.items)
-    return np.array([np.nan if s is None else _NUMBER.get(s.verdict, np.nan) for s in stands])
+    numbers = (None if s is None else number_of(s.verdict, shares=True) for s in stands)
+    return np.array([np.nan if number is None else number for number in numbers])
 
 
 def _plain(number: float) -> float | None:

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import shapely
 from shapely.geometry import mapping, shape
@@ -23,9 +22,10 @@ from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.provenance import fingerprint
 from minetrace.errors import LabelError, MissingFileError, StudyError
-from minetrace.flow.answers import WORDS
+from minetrace.flow.answers import kinds_of_answer, number_of, word_of
 from minetrace.flow.review_queue import Item, Queue
 from minetrace.flow.review_standing import Stand, Standing
+from minetrace.publish.tables import quoted, unquoted
 from minetrace.store.answers import Kind, Said
 from minetrace.store.files import write_json, write_whole
 
@@ -34,7 +34,6 @@ CEO = (
     "imagery_title", "imagery_attributions", "sample_geom",
 )  # fmt: skip
 _NAMES = ("plotid", "plot_id", "pl_plotid", "pl_id", "sampleid", "sample_id", "id")
-_VERDICT = {1.0: "mine", 0.0: "not"}
 
 
 def refuse_other_files(paths: Sequence[Path]) -> None:
@@ -79,8 +78,9 @@ def _stands(queue: Queue, standing: Standing) -> Iterator[tuple[Item, str, Stand
                 yield item, who, stand
 
 
-def _question(period: str) -> str:
-    return f"Mine in {period}?"
+def _question(queue: Queue, period: str) -> str:
+    shares = any(item.shares for item in queue.items)
+    return f"Mined share in {period}?" if shares else f"Mine in {period}?"
 
 
 def _write_ceo(path: Path, queue: Queue, standing: Standing) -> int:
@@ -98,12 +98,12 @@ def _write_ceo(path: Path, queue: Queue, standing: Standing) -> int:
             "sample_geom": shapely.to_wkt(ground, rounding_precision=7), "Note": "",
         })  # fmt: skip
         row["analysis_duration"] += stand.seconds
-        row[_question(item.period)] = stand.verdict
+        row[_question(queue, item.period)] = stand.verdict
         row["Note"] = "; ".join(filter(None, (row["Note"], stand.note)))
     for row in rows.values():
         row["analysis_duration"] = f"{row['analysis_duration']:.1f} secs"
-    columns = [*CEO, *map(_question, queue.periods), "Note"]
-    table = pd.DataFrame(list(rows.values()), columns=columns).fillna("")
+    columns = [*CEO, *(_question(queue, period) for period in queue.periods), "Note"]
+    table = quoted(pd.DataFrame(list(rows.values()), columns=columns).fillna(""))
     write_whole(path, lambda part: table.to_csv(part, index=False, encoding="utf-8-sig"))
     return count
 
@@ -129,9 +129,10 @@ def _write_geojson(path: Path, queue: Queue, standing: Standing) -> int:
 
 def _read_ceo(path: Path, queue: Queue) -> Iterator[Said]:
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        told = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (ValueError, OSError) as error:
         raise LabelError(f"{path}: cannot be read as a table ({error})") from error
+    table = unquoted(told)
     table.columns = [name.strip().lower() for name in table.columns]
     if "email" not in table.columns:
         raise LabelError(f"{path}: has no column 'email', so nobody knows who answered")
@@ -140,9 +141,11 @@ def _read_ceo(path: Path, queue: Queue) -> Iterator[Said]:
     place = {(item.name, item.period): item for item in queue.items}
     for number, row in enumerate(table.to_dict("records"), start=2):
         for period, column in asked.items():
-            word = _word(path, number, row, column)
             item = place.get((str(row[names]), period))
-            if not word or not row["email"] or item is None:
+            if not row["email"] or item is None:
+                continue
+            word = _word(path, number, row, column, shares=item.shares)
+            if not word:
                 continue
             seconds = re.match(r"[0-9.]+", row.get("analysis_duration", ""))
             yield _said(
@@ -165,7 +168,7 @@ def _name_column(path: Path, table: pd.DataFrame, queue: Queue) -> str:
 
 
 def _answer_column(path: Path, table: pd.DataFrame, period: str, queue: Queue) -> str:
-    wanted = (_question(period).lower(), f"answer_{period}".lower())
+    wanted = (_question(queue, period).lower(), f"answer_{period}".lower())
     for name in wanted:
         if name in table.columns:
             return name
@@ -177,23 +180,25 @@ def _answer_column(path: Path, table: pd.DataFrame, period: str, queue: Queue) -
     found = near or (questions if len(queue.periods) == 1 else [])
     if len(found) != 1:
         raise LabelError(
-            f"{path}: no column holds the answers of {period}; call it {_question(period)!r}"
+            f"{path}: no column holds the answers of {period}; call it {_question(queue, period)!r}"
         )
     return found[0]
 
 
-def _word(path: Path, number: int, row: Mapping[Any, Any], column: str) -> str:
-    """mine, not, unsure, or nothing where nobody answered."""
+def _word(path: Path, number: int, row: Mapping[Any, Any], column: str, *, shares: bool) -> str:
+    """mine, not, unsure, a share of a block, or nothing where nobody answered."""
     if str(row.get("flagged", "")).lower() == "true":
         return "unsure"
     said = str(row[column]).strip().lower()
     if said == "":
         return ""
-    if said not in WORDS:
+    told = number_of(said, shares=shares)
+    if told is None:
         raise LabelError(
-            f"{path}: line {number}, {column}: {row[column]!r} is none of mine, not and unsure"
+            f"{path}: line {number}, {column}: {row[column]!r} is none of "
+            f"{kinds_of_answer(shares=shares)}"
         )
-    return "unsure" if np.isnan(WORDS[said]) else _VERDICT[WORDS[said]]
+    return word_of(told)
 
 
 def _read_geojson(path: Path, queue: Queue) -> Iterator[Said]:
@@ -206,16 +211,16 @@ def _read_geojson(path: Path, queue: Queue) -> Iterator[Said]:
         item = queue.item(str(row.get("item", "")))
         if item is None or not row.get("who"):
             raise LabelError(f"{path}: {row.get('item')!r} is not an item of this review")
-        word = WORDS.get(str(row.get("verdict", "")).lower())
-        if word is None:
+        told = number_of(str(row.get("verdict", "")), shares=item.shares)
+        if told is None:
             raise LabelError(
-                f"{path}: {item.id}: {row.get('verdict')!r} is none of mine, not and unsure"
+                f"{path}: {item.id}: {row.get('verdict')!r} is none of "
+                f"{kinds_of_answer(shares=item.shares)}"
             )
         who, when = str(row["who"]), str(row.get("said_at", ""))
         shown = {"imported": path.name, **dict(row.get("shown") or {})}
-        verdict = "unsure" if np.isnan(word) else _VERDICT[word]
         seconds = float(row.get("seconds") or 0.0)
-        yield _said(path, queue, item, who, "answer", verdict, when, seconds, shown)
+        yield _said(path, queue, item, who, "answer", word_of(told), when, seconds, shown)
         if row.get("note"):
             yield _said(path, queue, item, who, "note", str(row["note"]), when, 0.0, {})
         if row.get("edited") and geometry is not None:

@@ -9,17 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import shapely
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from minetrace.flow.answers import REVIEWED
+from minetrace.flow.open_run import Run
 from minetrace.flow.review import Desk
 from minetrace.flow.review_files import read_answers_of, refuse_other_files, write_answers
 from minetrace.flow.review_queue import Item, Queue
 from minetrace.flow.review_standing import Stand, Standing
-from minetrace.flow.verified import VERIFIED
+from minetrace.flow.verified import (
+    COLUMNS,
+    VERIFIED,
+    outline_hash,
+    outlines_now,
+    read_verified,
+)
 from minetrace.publish.tables import write_plain
 from minetrace.store.files import write_json
 
@@ -65,7 +73,7 @@ def _hand_on(desk: Desk) -> Iterator[str]:
         yield f"{path}: for 'minetrace estimate {queue.source}'"
     if queue.kind in ("detections", "alerts"):
         path = queue.run / VERIFIED
-        write_plain(path, _verified(path, queue, standing))
+        write_plain(path, _verified(queue, standing))
         yield f"{path}: for the panel, with the next 'minetrace run'"
     path = labels_of(queue)
     write_json(path, label_features(queue, standing))
@@ -118,12 +126,13 @@ def _two_of(told: Sequence[str]) -> tuple[str, str]:
 def label_features(queue: Queue, standing: Standing) -> dict[str, object]:
     """What is known by now as labels: ground with a mine, and ground without one.
 
-    A point of a sample labels its pixel and nothing around it.
+    A point of a sample labels its pixel and nothing around it; a block labels itself where all or
+    nothing of it is mined, for a share does not say where.
     """
     features = []
     for item in queue.items:
         stand = verdict_of(standing, item)
-        if stand is None:
+        if stand is None or stand.verdict not in ("mine", "not"):
             continue
         ground: BaseGeometry = item.unit
         if stand.verdict == "mine" and (edited := standing.outline(item.id)):
@@ -138,19 +147,27 @@ def label_features(queue: Queue, standing: Standing) -> dict[str, object]:
     return {"type": "FeatureCollection", "features": features}
 
 
-def _verified(path: Path, queue: Queue, standing: Standing) -> pd.DataFrame:
-    """Sites by period with what people said; those of other reviews are kept."""
-    rows = [
-        (item.name, item.period, stand.verdict == "mine")
-        for item in queue.items if (stand := verdict_of(standing, item)) is not None
-    ]  # fmt: skip
-    table = pd.DataFrame(rows, columns=["site_id", "period", "verified"])
-    if path.is_file():
-        old = pd.read_csv(path, dtype={"site_id": str, "period": str})
-        ours = {(item.name, item.period) for item in queue.items}
-        kept = [key not in ours for key in zip(old["site_id"], old["period"], strict=True)]
-        table = pd.concat([old[kept], table], ignore_index=True)
-    return table
+def _verified(queue: Queue, standing: Standing) -> pd.DataFrame:
+    """Sites by period with what people said of which outline; those of other reviews are kept.
+
+    A verdict that was handed on before keeps its outline, whatever the map has by now.
+    """
+    old = read_verified(queue.run)
+    old = pd.DataFrame(columns=list(COLUMNS)) if old is None else old
+    before = {(r.site_id, r.period, r.said_at): r.outline for r in old.itertuples()}
+    ours = {(item.name, item.period) for item in queue.items}
+    now = outlines_now(Run.open(queue.run).panel(), ours) if queue.kind == "alerts" else {}
+    rows = []
+    for item in queue.items:
+        if (stand := verdict_of(standing, item)) is None:
+            continue
+        key = (item.name, item.period)
+        judged = outline_hash(item.unit) if queue.kind == "detections" else now.get(key, "")
+        judged = str(before.get((*key, stand.said_at), judged))
+        rows.append((*key, stand.verdict == "mine", judged, stand.said_at))
+    kept = [key not in ours for key in zip(old["site_id"], old["period"], strict=True)]
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(object)
+    return pd.concat([old[np.array(kept, dtype=bool)], table], ignore_index=True)
 
 
 def _standing(desk: Desk) -> Standing:

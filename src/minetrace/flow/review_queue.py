@@ -39,11 +39,12 @@ class Item:
         id: unique in the queue.
         period: asked about.
         before: label of an earlier period to compare with; None if there is none.
-        unit: the ground that is asked about, EPSG:4326: a pixel of a sample, or the outline that a
-            map or an alert has; the latter is shown on request only.
+        unit: the ground that is asked about, EPSG:4326: a pixel or a block of a sample, or the
+            outline that a map or an alert has; the latter is shown on request only.
         crs: projected, for the pictures of it.
         name: of the point, site or alert.
         outlined: whether ``unit`` is the map's own outline.
+        shares: whether the answer is how much of the unit is mined.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Item:
     crs: str
     name: str
     outlined: bool
+    shares: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Queue:
 
 
 def sample_queue(run: Run, folder: Path) -> Queue:
-    """The points of a sample, each asked in every period of it.
+    """The points or blocks of a sample, each asked in every period of it.
 
     Raises:
         MissingFileError, RunError: it is no sample.
@@ -112,14 +114,24 @@ def sample_queue(run: Run, folder: Path) -> Queue:
     for label in design.periods:
         _known(run, label)
     points = gpd.read_file(folder / PACKAGE).set_index("id").loc[design.ids].reset_index()
-    units = _squares(points, float(design.facts["pixel_m"]))
+    units = (
+        list(points.geometry) if design.of_blocks
+        else _squares(points, float(design.facts["pixel_m"]))
+    )  # fmt: skip
     crs = points["crs"].astype(str)
 
     def items() -> Iterator[Item]:
         for name, unit, zone in zip(points["id"], units, crs, strict=True):
             for label in design.periods:
                 yield Item(
-                    f"{name}@{label}", label, _before(run, label), unit, zone, str(name), False
+                    f"{name}@{label}",
+                    label,
+                    _before(run, label),
+                    unit,
+                    zone,
+                    str(name),
+                    False,
+                    design.of_blocks,
                 )
 
     return Queue.of("sample", items(), run.root, folder)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isnan
 from types import MappingProxyType
 
+from minetrace.flow.answers import number_of
 from minetrace.flow.review_queue import Item, Queue
 from minetrace.store.answers import Said
 
-VERDICTS = ("mine", "not", "unsure")
+APART = 0.5  # shares of a block between which people differ; below it their mean will do
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Stand:
     """What one person says of one item.
 
     Attributes:
-        verdict: mine, not or unsure; empty if it was taken back or not given.
+        verdict: mine, not, unsure, or a share of a block such as ``30%``; empty if it was taken
+            back or not given.
         note: in words.
         outline: GeoJSON of an edited outline; empty if it was left as it is.
         seconds: spent looking, all in all.
@@ -96,7 +99,7 @@ class Standing:
         return max(edited, key=lambda stand: stand.said_at).outline if edited else ""
 
     def disputed(self, item: str) -> bool:
-        """Whether one says mine and another not, and nobody settled it."""
+        """Whether one says mine and another not, or shares far apart, and nobody settled it."""
         return _differ(self.given(item)) and item not in self.settled
 
 
@@ -157,7 +160,9 @@ def _given(stands: Iterable[Stand]) -> list[Stand]:
 
 
 def _differ(stands: Iterable[Stand]) -> bool:
-    return {"mine", "not"} <= {stand.verdict for stand in stands}
+    told = (number_of(stand.verdict, shares=True) for stand in stands)
+    sure = [number for number in told if number is not None and not isnan(number)]
+    return bool(sure) and max(sure) - min(sure) >= APART
 
 
 def _after(stand: Stand, row: Said) -> Stand:

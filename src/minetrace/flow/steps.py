@@ -264,6 +264,11 @@ class _Walk:
         for label, share in shares.items():
             if share == 0:
                 self.tell.warn(f"period {label}: nothing of the region was looked at")
+        if summary.outdated:
+            self.tell.warn(
+                f"{summary.outdated} verdicts of people are on outlines that changed since; they "
+                "no longer apply, and 'verified' is empty there: review those again"
+            )
         with self._timed("publish", 1, 0.0) as stage:
             stage.tasks = 1
             deliver(self.job, panel, summary)

@@ -12,6 +12,7 @@ import geopandas as gpd
 from minetrace.core.footprints import Extent
 from minetrace.flow.estimated import estimated
 from minetrace.flow.plan import Job
+from minetrace.flow.verified import outdated
 from minetrace.panel.summary import summary
 from minetrace.publish.words import INTERVAL
 from minetrace.store.run_folder import Key
@@ -38,7 +39,7 @@ class PeriodSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """One run."""
+    """One run; ``outdated`` counts verdicts of people on outlines that it no longer has."""
 
     name: str
     out: Path | str
@@ -48,6 +49,7 @@ class Summary:
     periods: tuple[PeriodSummary, ...]
     failed: tuple[tuple[Key, str], ...]
     seconds: float = 0.0
+    outdated: int = 0
 
     @property
     def map(self) -> Path | str:
@@ -65,7 +67,8 @@ class Summary:
             "extent": self.extent, "interval": INTERVAL,
             "periods": [{kind if k == "hectares" else k: v for k, v in r.items()} for r in rows],
             "failed": [{"artefact": str(key), "reason": reason} for key, reason in self.failed],
-            "seconds": round(self.seconds, 2), "map": str(self.map),
+            "outdated_verdicts": self.outdated, "seconds": round(self.seconds, 2),
+            "map": str(self.map),
         }  # fmt: skip
 
     def rows(self) -> list[dict[str, Any]]:
@@ -101,4 +104,5 @@ def summarise(
     return Summary(
         job.study.name, place, job.extent, job.scorer.card.name,
         int(panel["site_id"].nunique()), periods, tuple(failed),
+        outdated=outdated(job.run.root, panel),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from minetrace.flow.estimated import current
+from minetrace.flow.estimated import current, sample_name
 from minetrace.publish.words import ESTIMATED
 from minetrace.store.files import sha256
 from minetrace.store.run_folder import RunFolder
@@ -42,25 +42,20 @@ def with_estimates(table: pd.DataFrame, run: Path | None, by: Path | None, id: s
     found = table.copy()
     for name, fact in zip(COLUMNS, ("value", "low", "high"), strict=True):
         found[name] = [np.nan if row is None else float(row[fact]) for row in rows]
-    found[SAYS] = ["" if row is None else ESTIMATED for row in rows]
+    found[SAYS] = ["" if row is None else f"{ESTIMATED}: {row['sample']}" for row in rows]
     return found
 
 
 def _told(run: RunFolder, layer: dict[str, str] | None) -> dict[tuple[str, str, str], Any]:
-    """By part, territory and period, the surest figure."""
+    """By part, territory and period, what the newest sample of it says, and which that is."""
     found: dict[tuple[str, str, str], Any] = {}
     for facts in current(run):
         same = layer is not None and facts.get("territories") == layer
+        name = sample_name(facts)
         for row in facts["periods"]:
             period = str(row["period"])
-            _keep(found, ("total", "", period), row["estimated_ha"])
+            found["total", "", period] = {**row["estimated_ha"], "sample": name}
             for part in row["territories"] if same else ():
                 key = ("territory", str(part["territory"]), period)
-                _keep(found, key, part["estimated_ha"])
+                found[key] = {**part["estimated_ha"], "sample": name}
     return found
-
-
-def _keep(found: dict[tuple[str, str, str], Any], key: tuple[str, str, str], told: Any) -> None:
-    known = found.get(key)
-    if known is None or told["standard_error"] < known["standard_error"]:
-        found[key] = told

@@ -19,6 +19,10 @@ Facts = Mapping[str, Any]
 _LEFT, _RIGHT, _ROW, _WIDTH = 120, 24, 34, 760  # of the plot, pixels
 
 
+_DIFFER = {
+    "point": "where they differ a point counts as half a mine",
+    "block": "as more than half mined or not; the mean of their shares counts",
+}
 _KINDS = {"stays": "mined in both", "gained": "newly mined", "lost": "mined no more",
           "never": "mined in neither"}  # fmt: skip
 
@@ -51,7 +55,7 @@ def _body(facts: Facts, title: str) -> Iterator[str]:
     labels = [row["period"] for row in facts["periods"]]
     yield f"<header><h1>{_text(title)}: mined hectares, {_text(' and '.join(labels))}</h1></header>"
     yield (
-        f'<p class="muted">{facts["points"]:,} points were drawn at random from '
+        f'<p class="muted">{facts["points"]:,} {_drawn(facts)} were drawn at random from '
         f"{hectares(facts['frame_ha'])} ha that were looked at, and checked by people.</p>"
     )
     if facts["warnings"]:
@@ -74,8 +78,15 @@ def _body(facts: Facts, title: str) -> Iterator[str]:
     if "change" in facts:
         yield from _change(facts["change"])
     for row in facts["periods"]:
-        yield from _period(row)
-    yield from _method()
+        yield from _period(row, facts.get("unit", "point"))
+    yield from _method(facts.get("unit", "point"))
+
+
+def _drawn(facts: Facts) -> str:
+    """What was drawn, in words."""
+    if facts.get("unit", "point") == "point":
+        return "points"
+    return f"blocks of {facts['block_m']:g} by {facts['block_m']:g} m"
 
 
 def _mapped(facts: Facts) -> str:
@@ -110,8 +121,37 @@ def _change(change: Facts) -> Iterator[str]:
     yield _matrix("Change matrix, per cent of the ground", change["matrix"], _KINDS)
 
 
-def _period(row: Facts) -> Iterator[str]:
+def _period(row: Facts, unit: str) -> Iterator[str]:
     yield f"<h2>The map of {_text(row['period'])}</h2>"
+    if row["matrix"] is None:
+        yield (
+            '<p class="muted">No accuracies: an answer says how much of a block is mined, not '
+            "where in it. They take a sample of points.</p>"
+        )
+    else:
+        yield from _accuracies(row)
+    several = f"{unit.capitalize()}s"
+    yield _table(
+        "Strata", ("Stratum", "Hectares", several, "Mines", f"A {unit} stands for"),
+        [
+            (part["name"], hectares(part["area_ha"]), f"{part['answered']:,}",
+             f"{part['mines']:.4g}", f"{hectares(part['a_point_stands_for_ha'])} ha")
+            for part in row["strata"]
+        ],
+    )  # fmt: skip
+    if row["territories"]:
+        yield _table(
+            "Territories", ("Territory", "Estimated", "95 % interval", several, "Mines"),
+            [
+                (part["territory"], hectares(part["estimated_ha"]["value"]),
+                 _span(part["estimated_ha"]), f"{part['answered']:,}", f"{part['mines']:.4g}")
+                for part in row["territories"]
+            ],
+        )  # fmt: skip
+    yield f'<p class="muted small">{_text(" ".join(_checks(row, unit)))}</p>'
+
+
+def _accuracies(row: Facts) -> Iterator[str]:
     names = (("users", "User's, of mine"), ("producers", "Producer's, of mine"),
              ("overall", "Overall"))  # fmt: skip
     yield _table(
@@ -123,24 +163,6 @@ def _period(row: Facts) -> Iterator[str]:
         ],
     )  # fmt: skip
     yield _matrix("Error matrix, per cent of the ground", row["matrix"], {})
-    yield _table(
-        "Strata", ("Stratum", "Hectares", "Points", "Mines", "A point stands for"),
-        [
-            (part["name"], hectares(part["area_ha"]), f"{part['answered']:,}",
-             f"{part['mines']:g}", f"{hectares(part['a_point_stands_for_ha'])} ha")
-            for part in row["strata"]
-        ],
-    )  # fmt: skip
-    if row["territories"]:
-        yield _table(
-            "Territories", ("Territory", "Estimated", "95 % interval", "Points", "Mines"),
-            [
-                (part["territory"], hectares(part["estimated_ha"]["value"]),
-                 _span(part["estimated_ha"]), f"{part['answered']:,}", f"{part['mines']:g}")
-                for part in row["territories"]
-            ],
-        )  # fmt: skip
-    yield f'<p class="muted small">{_text(" ".join(_checks(row)))}</p>'
 
 
 def _matrix(caption: str, matrix: Facts, words: Mapping[str, str]) -> str:
@@ -156,7 +178,7 @@ def _matrix(caption: str, matrix: Facts, words: Mapping[str, str]) -> str:
     )  # fmt: skip
 
 
-def _checks(row: Facts) -> Iterator[str]:
+def _checks(row: Facts, unit: str) -> Iterator[str]:
     leaned, shared = row["regression_ha"], row["ratio_ha"]
     yield (
         f"Leaning on the scores: {hectares(leaned['value'])} ha by regression (standard error "
@@ -165,7 +187,7 @@ def _checks(row: Facts) -> Iterator[str]:
     )
     yield (
         f"Standard error by the bootstrap: {hectares(row['bootstrap_standard_error_ha'])}; by "
-        "differences of neighbours, which counts in that points are spread: "
+        f"differences of neighbours, which counts in that {unit}s are spread: "
         f"{hectares(row['spread_standard_error_ha'])}."
     )
     usual = row["estimated_ha"]
@@ -175,23 +197,24 @@ def _checks(row: Facts) -> Iterator[str]:
         "where a stratum holds few mines."
     )
     if row["without_answer"]:
-        yield f"{row['without_answer']:,} points have no answer and count as not drawn."
+        yield f"{row['without_answer']:,} {unit}s have no answer and count as not drawn."
     if both := row["interpreters"]:
         kappa = "not defined" if both["kappa"] is None else f"{both['kappa']:.2f}"
         yield (
-            f"Two people answered {both['both']:,} points and agree on {percent(both['agreed'])} "
-            f"(kappa {kappa}); where they differ a point counts as half a mine."
+            f"Two people answered {both['both']:,} {unit}s and agree on {percent(both['agreed'])} "
+            f"(kappa {kappa}); {_DIFFER[unit]}."
         )
 
 
-def _method() -> Iterator[str]:
+def _method(unit: str) -> Iterator[str]:
     yield "<h2>How it was computed</h2>"
     yield (
-        '<p class="small">Points were drawn at random within strata of the map, each with a known '
-        "chance, and spread over the land; the estimate is the stratified mean of what people saw "
-        "(Olofsson et al. 2014; Stehman 2014), with a correction for the finite number of pixels. "
+        f'<p class="small">{unit.capitalize()}s were drawn at random within strata of the map, '
+        "each with a known chance, and spread over the land; the estimate is the stratified mean "
+        "of what people saw "
+        "(Olofsson et al. 2014; Stehman 2014), with a correction for the finite number of units. "
         "It does not depend on the map being right. Standard errors are those of a simple random "
-        "sample within strata and rather too large for spread points. Intervals are made of the "
+        "sample within strata and rather too large for what is spread. Intervals are made of the "
         "score intervals of the strata (Zou, Huang and Zhang 2009), so that they hold for rare "
         "mines. What lies outside the ground that was looked at is not in any figure.</p>"
     )

@@ -211,7 +211,7 @@ def _periods(
 
 def _estimated(told: Mapping[str, Any] | None) -> str | None:
     """What a sample says of a period, in words."""
-    return None if told is None else f"{estimated(told)} ha {ESTIMATED}"
+    return None if told is None else f"{estimated(told)} ha {ESTIMATED}: {told['sample']}"
 
 
 def _cohorts(parts: list[float], hectares: float | None) -> list[float] | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import rasterio
 from numpy.typing import NDArray
 from pyproj import Transformer
+from rasterio.features import rasterize
 
 from minetrace.testing.world import World
 
@@ -31,8 +33,23 @@ def mined_at(
     return np.asarray((here > 0) & (here < ABANDONED))
 
 
+def shares_at(world: World, blocks: gpd.GeoSeries, year: str) -> NDArray[np.float64]:
+    """How much of each block, polygons in degrees, is mined in a year."""
+    with rasterio.open(world.truth_raster) as truth:
+        kinds = truth.read(truth.descriptions.index(year) + 1)
+        flat, grid = blocks.to_crs(truth.crs), truth.transform
+    mined = (kinds > 0) & (kinds < ABANDONED)
+    number = rasterize(
+        zip(flat, range(1, len(flat) + 1), strict=True), out_shape=kinds.shape, transform=grid,
+        dtype=np.int32,
+    )  # fmt: skip
+    pixels = np.bincount(number.ravel(), minlength=len(flat) + 1)[1:]
+    found = np.bincount(number.ravel(), weights=mined.ravel(), minlength=len(flat) + 1)[1:]
+    return np.asarray(found / np.maximum(pixels, 1))
+
+
 def answer(sample: Path, world: World, *, unsure: float = 0.0, seed: int = 0) -> Path:
-    """Fill ``sample.csv`` of a sample with the truth.
+    """Fill ``sample.csv`` of a sample of points or blocks with the truth.
 
     Args:
         sample: the folder.
@@ -48,8 +65,13 @@ def answer(sample: Path, world: World, *, unsure: float = 0.0, seed: int = 0) ->
     lon, lat = (np.array(table[name], dtype=np.float64) for name in ("lon", "lat"))
     hidden = np.random.default_rng(seed).random(len(table)) < unsure
     for column in [name for name in table.columns if name.startswith("answer_")]:
-        mined = mined_at(world, lon, lat, column.removeprefix("answer_"))
-        table[column] = np.where(hidden, "unsure", np.where(mined, "mine", "not"))
+        year = column.removeprefix("answer_")
+        if "size_ha" in table.columns:
+            units = gpd.read_file(sample / "sample.gpkg").set_index("id").geometry
+            words = [f"{100 * s:g}%" for s in shares_at(world, units[table["id"]], year)]
+        else:
+            words = np.where(mined_at(world, lon, lat, year), "mine", "not").tolist()
+        table[column] = np.where(hidden, "unsure", words)
     table.to_csv(path, index=False)
     return path
 

@@ -136,7 +136,10 @@ def show(
     typer.echo(f"Geodesic hectares of {kind} ground: {INTERVAL}; model {summary.model}.")
     for period in summary.periods:
         if period.estimated:
-            typer.echo(f"{period.label}: {estimated(period.estimated)} ha {ESTIMATED}.")
+            typer.echo(
+                f"{period.label}: {estimated(period.estimated)} ha {ESTIMATED}: "
+                f"{period.estimated['sample']}."
+            )
     if summary.failed:
         tiles = {(key.period, key.tile) for key, _ in summary.failed}
         typer.echo(f"{len(tiles)} tiles failed and count as not looked at.")

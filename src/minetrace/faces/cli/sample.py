@@ -1,4 +1,4 @@
-"""``minetrace sample``: points to check a map at."""
+"""``minetrace sample``: points or blocks to check a map at."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def command(
     period: list[str] = typer.Option(
         ..., help="Which period; repeat it for what changed between two."
     ),
-    n: int | None = typer.Option(None, "--n", help="How many points."),
+    n: int | None = typer.Option(None, "--n", help="How many points or blocks."),
     standard_error: str | None = typer.Option(
         None, help="Or how sure the mined hectares are to be, such as 20ha."
     ),
@@ -30,6 +30,9 @@ def command(
     ),
     by: Path | None = typer.Option(None, help="Polygons of territories to estimate by."),
     id: str | None = typer.Option(None, help="The column that names a territory."),
+    block_m: float | None = typer.Option(
+        None, help="Draw squares of this side, such as 100, instead of points; one --period."
+    ),
     out: Path | None = typer.Option(None, help="The folder.  [default: RUN/samples/PERIOD]"),
     dry_run: bool = typer.Option(False, help="Say what it would be, and draw nothing."),
 ) -> None:
@@ -38,25 +41,26 @@ def command(
     Strata are drawn from the map: mine, the buffer around mines, uncertain, and the rest; with two
     periods also what was gained and lost. What the design cannot carry is said before anything is
     drawn; --dry-run stops there. Answer with 'minetrace review', or fill the columns answer_PERIOD
-    of sample.csv or sample.gpkg with mine, not or unsure; then: minetrace estimate FOLDER.
+    of sample.csv or sample.gpkg with mine, not or unsure; then: minetrace estimate FOLDER. Of
+    blocks people say how much is mined, such as 30%.
 
     Example:  minetrace sample out/ --period 2021 --n 600 --dry-run
 
     Example:  minetrace sample out/ --period 2019 --period 2021 --standard-error 20ha
+
+    Example:  minetrace sample out/ --period 2021 --n 300 --block-m 100
     """
-    from minetrace.flow.sample_design import SampleRequest
-    from minetrace.flow.sampling import (
-        Planned,
+    from minetrace.flow.sample_design import (
+        SampleRequest,
         as_allocation,
         as_hectares,
         as_shares,
-        draw,
-        plan,
     )
+    from minetrace.flow.sampling import Planned, draw, plan
 
     request = SampleRequest(
         tuple(period), n, as_hectares(standard_error), seed, as_allocation(allocation), minimum,
-        buffer_m, uncertain, as_shares(expect or ()), by, id,
+        buffer_m, uncertain, as_shares(expect or ()), by, id, block_m,
     )  # fmt: skip
 
     def tell(planned: Planned) -> None:

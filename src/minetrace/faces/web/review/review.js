@@ -8,6 +8,8 @@ import { Pane } from "./pane.js";
 
 const $ = (id) => document.getElementById(id);
 const VERDICTS = ["mine", "not", "unsure"];
+const WORDS = { mine: ["Mine ", "All "], not: ["Not ", "None "] }; // of points, of blocks
+const TENTHS = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 const desk = new Desk();
 const outbox = new Outbox(desk, tellKept);
@@ -106,14 +108,31 @@ async function show(item) {
       : "Thank you. Close the page, or wait for others to disagree.";
     return;
   }
-  const what = item.outlined ? "Is this a mine" : "Is there a mine at the mark";
-  $("question").textContent = `${state.disputes ? "Disputed: " : ""}${what} in ${item.period}?`;
+  askFor(item);
   $("edit").hidden = !item.outlined;
   $("note-text").value = item.mine.note;
   $("note").firstChild.textContent = item.mine.note ? "Note ✓ " : "Note ";
   layOut(item);
   await drawPanes();
   clock = { since: document.hidden ? 0 : performance.now(), spent: 0 };
+}
+
+function askFor(item) {
+  let what = item.outlined ? "Is this a mine" : "Is there a mine at the mark";
+  if (item.shares) what = "How much of the square is mined";
+  $("question").textContent = `${state.disputes ? "Disputed: " : ""}${what} in ${item.period}?`;
+  $("shares").hidden = !item.shares;
+  VERDICTS.forEach((verdict, place) => {
+    const letter = verdict[0];
+    $(verdict).setAttribute("aria-keyshortcuts", item.shares ? letter : `${letter} ${place + 1}`);
+    if (verdict in WORDS) $(verdict).firstChild.textContent = WORDS[verdict][Number(item.shares)];
+  });
+}
+
+// A digit is so many tenths of a block, or one of the three answers about a point.
+function answerDigit(digit) {
+  if (state.item?.shares) answer(`${10 * digit}%`);
+  else if (digit <= VERDICTS.length) answer(VERDICTS[digit - 1]);
 }
 
 function layOut(item) {
@@ -310,11 +329,19 @@ function wire() {
     localStorage.setItem("minetrace.review.keys", $("keys").checked ? "on" : "off");
   };
   const keys = {
-    m: () => answer("mine"), 1: () => answer("mine"), n: () => answer("not"),
-    2: () => answer("not"), u: () => answer("unsure"), 3: () => answer("unsure"),
-    z: undo, c: note, o: outlines, e: edit, "+": () => zoomBy(-1), "=": () => zoomBy(-1),
+    m: () => answer("mine"), n: () => answer("not"), u: () => answer("unsure"), z: undo,
+    c: note, o: outlines, e: edit, "+": () => zoomBy(-1), "=": () => zoomBy(-1),
     "-": () => zoomBy(1), Escape: endEdit,
   };
+  for (const digit of TENTHS) keys[digit] = () => answerDigit(digit);
+  $("shares").replaceChildren(...TENTHS.map((digit) => {
+    const button = text("button", `${10 * digit} % `);
+    button.type = "button";
+    button.setAttribute("aria-keyshortcuts", digit);
+    button.append(text("kbd", digit));
+    button.onclick = () => answerDigit(digit);
+    return button;
+  }));
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input:not([type=checkbox]), textarea, dialog");
     if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
