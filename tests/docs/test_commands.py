@@ -58,7 +58,7 @@ def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
 
 
 def test_every_page_runs(
-    tmp_path: Path, one_core: None, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for page in PAGES:

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from minetrace.testing.world import World, world_study
+from terminal import minetrace
 
 
 def command(*words: object) -> list[str]:
@@ -69,7 +70,6 @@ def test_flags_alone_and_json(world: World, tmp_path: Path) -> None:
 
 def test_a_lost_index_is_made_anew(world: World, tmp_path: Path) -> None:
     file, out = ask(world, tmp_path), tmp_path / "out"
-    subprocess.run(command("run", file, "--out", out, "--quiet"), check=True, capture_output=True)
+    assert minetrace("run", file, "--out", out, "--quiet").returncode == 0
     (out / "index.sqlite").unlink()
-    shown = subprocess.run(command("status", out), check=True, capture_output=True, text=True)
-    assert "complete" in shown.stdout
+    assert "complete" in minetrace("status", out).stdout

@@ -101,7 +101,7 @@ def test_runs_of_a_copy_are_equal_however_they_are_cut(
     ):
         target = tmp_path / f"{model}.zip"
         export_int8(folder / model, chips, target, most_loss=1)
-        for name, tile in (("whole", 2048), ("cut", 100)):
+        for name, tile in (("whole", 512), ("cut", 100)):
             study = Study.of({
                 **world_study(world, name="int8"), "periods": [2019], "grid": {"tile": tile},
                 "model": {"path": str(target)},

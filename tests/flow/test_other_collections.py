@@ -98,7 +98,7 @@ def served(
     if "model" in study:
         write_unet(folder / "model", bands=bands, window=64, stride=48, widths=(4, 8, 8, 8))
         study["model"] = {"path": str(folder / "model")}
-        study["grid"] = {"resolution_m": 10}
+        study["grid"] = {"resolution_m": 10, "tile": 512}
     return {**study, **said}
 
 
@@ -123,7 +123,7 @@ def test_both_sensors_of_hls_are_looks_of_one_composite(
 def test_power_is_stacked_on_reflectance_however_the_map_is_cut(
     servers: Mapping[str, StacServer], tmp_path: Path
 ) -> None:
-    for name, tile in (("a", 2048), ("b", 64)):
+    for name, tile in (("a", 512), ("b", 64)):
         study = served("radar", servers, tmp_path, ("red", "nir08", "vv"))
         study["grid"] = {"resolution_m": 10, "tile": tile}
         run(Study.of(study), tmp_path / name, workers=1)
@@ -138,7 +138,7 @@ def test_terrain_is_there_in_every_period_and_makes_nothing_looked_at(
     servers: Mapping[str, StacServer], tmp_path: Path
 ) -> None:
     bands = ("red", "nir08", "elevation", "slope")
-    for name, tile in (("a", 2048), ("b", 64)):
+    for name, tile in (("a", 512), ("b", 64)):
         study = served("terrain", servers, tmp_path, bands, composite={"min_looks": 2})
         study["grid"] = {"resolution_m": 10, "tile": tile}
         run(Study.of(study), tmp_path / name, workers=1)

@@ -47,7 +47,7 @@ def study(sources: list[dict[str, Any]], **changes: Any) -> Study:
     )
     return Study.of({
         "name": "products", "region": {"bbox": list(ground.bounds)}, "periods": [2022],
-        "sources": sources, "grid": {"crs": UTM}, **changes,
+        "sources": sources, "grid": {"crs": UTM, "tile": 512}, **changes,
     })  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def test_radar_is_stacked_on_optical_bands(world: World, tmp_path: Path) -> None
         "sources": [*base["sources"], {"path": str(tmp_path / "radar")}],
         "composite": {"method": "mean"},
     }  # fmt: skip
-    for name, tile in (("a", 2048), ("b", 100)):
+    for name, tile in (("a", 512), ("b", 100)):
         run(Study.of({**settings, "grid": {"tile": tile}}), tmp_path / name, workers=1)
     assert_equal(tmp_path / "a", tmp_path / "b")
     seen = 0

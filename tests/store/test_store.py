@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -50,6 +51,17 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         write_whole(place, broken)
     assert place.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_is_written_is_synced_before_its_name_and_the_name_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, synced = tmp_path / "a.txt", []
+    monkeypatch.setattr(
+        "os.fsync", lambda handle: synced.append((os.fstat(handle).st_ino, place.exists()))
+    )
+    write_text(place, "new")
+    assert synced == [(place.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
 
 
 def test_an_artefact_without_its_sidecar_does_not_exist(tmp_path: Path) -> None:

@@ -196,7 +196,10 @@ def find_or_make_world(root: Path, *, seed: int, size_px: int) -> World:
 
 
 def world_study(world: World, *, name: str = "world") -> dict[str, Any]:
-    """A study of the whole world, as a study file would hold it: region, years, scenes."""
+    """A study of the whole world, as a study file would hold it: region, years, scenes.
+
+    Its tiles are small: a country of a few kilometres in tiles made for states is mostly edge.
+    """
     return {
         "name": name,
         "region": {"file": str(world.region.resolve())},
@@ -209,6 +212,7 @@ def world_study(world: World, *, name: str = "world") -> dict[str, Any]:
                 "attribution": f"{COUNTRY}, a made-up country",
             }
         ],
+        "grid": {"tile": 512},
         "model": {"name": "spectral"},
     }
 
