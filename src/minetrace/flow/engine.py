@@ -3,19 +3,22 @@
 Who does them is a crew: this process, several on this machine, or the workers of a cluster. A
 worker that dies, hangs or runs out of memory costs the task that it was at, and nobody else's; a
 task that did so three times is given up by name, so that a run with one poisonous tile ends.
+Tasks that take milliseconds are given in bundles, of which the poisonous part is found likewise.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from minetrace.errors import FailedError
+from minetrace.flow.bundle import Bundled, Bundler
 from minetrace.flow.study_engine import EngineStudy
 
 Given = TypeVar("Given", covariant=True)
@@ -48,11 +51,12 @@ class Divisible(Protocol):
 
 @dataclass(frozen=True)
 class Trial:
-    """A task on its way, and how often it cost a worker before."""
+    """A task on its way, how often it cost a worker before, and when it took off."""
 
     task: Task[Any]
     limited: bool = True
     before: int = 0
+    began: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)
@@ -148,10 +152,10 @@ class Engine:
         Raises:
             FailedError: a task was lost and nobody takes it, or every worker dies.
         """
-        fresh, again, flying, in_a_row = iter(tasks), deque[Trial](), 0, 0
+        fresh, again, flying, in_a_row = Bundler(tasks), deque[Trial](), 0, 0
         while True:
             while flying < self._crew.room():
-                task = next(fresh, None)
+                task = fresh.next()
                 if task is None and not again:
                     break
                 self._crew.begin(again.popleft() if task is None else Trial(task, limited))
@@ -160,13 +164,21 @@ class Engine:
                 return
             trial, outcome = self._crew.landed()
             flying -= 1
-            if not isinstance(outcome, Died):
-                in_a_row = 0
-                done(outcome)
+            if isinstance(outcome, Died):
+                in_a_row += outcome.blamed
+                _refuse_only_deaths(in_a_row, outcome)
+                again.extend(_next_trials(trial, outcome, lost))
                 continue
-            in_a_row += outcome.blamed
-            _refuse_only_deaths(in_a_row, outcome)
-            again.extend(_next_trials(trial, outcome, lost))
+            in_a_row = 0
+            results, rest = _opened(outcome)
+            fresh.learn(time.monotonic() - trial.began, rest)
+            for result in results:
+                done(result)
+
+
+def _opened(outcome: Any) -> tuple[Sequence[Any], Sequence[Task[Any]]]:
+    """Results, and the tasks that were not come to."""
+    return (outcome.results, outcome.rest) if isinstance(outcome, Bundled) else ((outcome,), ())
 
 
 def _next_trials(
