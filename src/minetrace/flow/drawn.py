@@ -49,9 +49,10 @@ def statistics(published: Published, ground: BaseGeometry) -> dict[str, Any]:
     Returns:
         ``polygon_ha`` (geodesic), ``region_share`` of it, ``extent``, and by period ``sites``,
         ``sites_not_looked`` (known from other periods), the hectares (null where nothing was
-        seen: neither ground nor one of its sites), ``looked_share`` (null where that is not
-        stored), ``interval`` and, where a sample of the whole map speaks for the polygon,
-        ``estimated``.
+        seen, neither ground nor one of its sites, and where nobody says that they looked and no
+        outline of any period lies), ``looked_share`` (null where that is not stored),
+        ``interval`` and, where a sample of the whole map speaks for the polygon, ``estimated``.
+        ``counts`` is ``new`` if hectares are of what was new in a period, else ``present``.
     """
     view = published.views
     touched = np.sort(published.tree.query(ground, predicate="intersects"))
@@ -67,6 +68,7 @@ def statistics(published: Published, ground: BaseGeometry) -> dict[str, Any]:
         "polygon_ha": round(_hectares(ground), 4),
         "region_share": None if of_region is None else round(of_region, 6),
         "extent": view.extent,
+        "counts": view.note.get("counts", "present"),
         "periods": [
             _period(published, at, rows, hectares, unseen[at], looked.get(period.label), ground)
             for at, period in enumerate(published.periods)
@@ -84,7 +86,8 @@ def _period(
     names = published.panel["site_id"].to_numpy()[rows[here]]
     blind = looked == 0.0 or (looked is None and _blind(published, at))
     estimate = _estimate(published, period.label, ground)
-    nothing_known = not here.any() and (blind or unseen > 0)
+    told = looked is not None or period.label in published.views.looked or len(rows) > 0
+    nothing_known = not here.any() and (blind or unseen > 0 or not told)
     value = None if nothing_known else round(float(hectares[here].sum()), 6)
     return {
         "period": period.label,

@@ -33,6 +33,8 @@ from minetrace.faces.api.safety import Safety
 from minetrace.faces.api.shelf import Shelf
 from minetrace.flow.ask_model import StoredPicture
 from minetrace.flow.drawn import statistics
+from minetrace.flow.entering import Choice
+from minetrace.flow.panel_folder import PanelRequest, make_panel
 from minetrace.flow.published import Published
 from minetrace.flow.published_tally import tally_of
 from minetrace.panel.drawn import shares_inside
@@ -266,6 +268,23 @@ def test_outside_the_region_nobody_looked_even_if_no_scores_were_handed_on(
     told = statistics(Published.open(tmp_path, name="bare"), box(10, 10, 10.01, 10.01))
     assert told["region_share"] == 0
     assert {(row["area_ha"], row["looked_share"]) for row in told["periods"]} == {(None, 0.0)}
+
+
+def test_a_panel_of_files_tells_hectares_of_outlines_and_of_nothing_else(tmp_path: Path) -> None:
+    """Nobody said that they looked: ground without an outline has no hectares rather than none."""
+    first, later = box(-60.02, -5.01, -60.0, -5.0), box(-60.0, -5.01, -59.98, -5.0)
+    for year, shape in ((2020, first), (2021, later)):
+        gpd.GeoDataFrame(geometry=[shape], crs=4326).to_file(tmp_path / f"{year}.geojson")
+    inputs = [f"{year}={tmp_path / f'{year}.geojson'}" for year in (2020, 2021)]
+    asked = PanelRequest(inputs, choice=Choice(extent="mined"), everything=False)
+    make_panel(asked, tmp_path / "panel")
+    published = Published.open(tmp_path / "panel", name="files")
+    half = box(-60.01, -6, -60.0, -4)
+    told = statistics(published, half)["periods"]
+    ha = geodesic_hectares(np.array([shapely.intersection(first, half)]), "EPSG:4326")[0]
+    assert [row["area_ha"] for row in told] == [pytest.approx(ha, rel=1e-6), 0.0]
+    away = statistics(published, box(10, 10, 11, 11))["periods"]
+    assert {(row["area_ha"], row["looked_share"]) for row in away} == {(None, None)}
 
 
 def test_namibia_is_no_gap(service: Service, tmp_path: Path) -> None:

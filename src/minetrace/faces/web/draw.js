@@ -130,8 +130,11 @@
   /** What the service says of a polygon, as a table; every figure with how sure it is. */
   app.drawnTable = (told, onClose) => {
     const column = told.extent === "mined" ? "area_ha" : "footprint_ha";
-    const figure = (row) => (row[column] === null
-      ? [el("span", { class: "key-hatch" }), "not looked"]
+    const heading = told.extent === "mined" ? "Mined" : "Footprint";
+    const blank = (row) => (row.looked_share === null && row.sites_not_looked === 0
+      ? [el("span", { class: "muted" }, "no outline")] // nobody says whether they looked
+      : [el("span", { class: "key-hatch" }), "not looked"]);
+    const figure = (row) => (row[column] === null ? blank(row)
       : [el("span", { "data-hectares": row[column] }, app.hectares(row[column])),
         row.sites_not_looked > 0 && el("span", { class: "muted small" }, ` and ${app.count(row.sites_not_looked, "site", "sites")} not looked at`)]);
     const looked = (row) => (row.looked_share === null ? "not told" : app.percent(row.looked_share));
@@ -146,7 +149,7 @@
         + (told.region_share === null ? "" : `, ${app.percent(told.region_share)} of it in the region that was mapped`)),
       el("table", { class: "drawn-table" },
         el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Period"),
-          el("th", { scope: "col" }, told.extent === "mined" ? "Mined" : "Footprint"), el("th", { scope: "col" }, "Looked at"))),
+          el("th", { scope: "col" }, told.counts === "new" ? `${heading}, new` : heading), el("th", { scope: "col" }, "Looked at"))),
         el("tbody", {}, rows)),
       el("p", { class: "qualifier" }, "Mapped, no interval. Outlines are cut at the polygon’s edge."), ...sure);
   };
