@@ -1,11 +1,12 @@
 """Make a set as SmallMinesDS is laid out: thirteen bands, two years, and two lists of its splits.
 
-    python make.py [--size 1024]
+    python make.py [--size 896]
 
 Of the made-up country of the tests, whose second year stands for 2022. Six optical bands are those
 of the country; red edge, narrow infrared, radar and elevation are made of them and of its ground.
 Patches have 64 pixels, where the published ones have 128. The lists divide each year by itself, at
-random, as the published ones do, so that one place may be in both parts.
+random, as the published ones do, so that one place may be in both parts. ``Elsewhere`` is a smaller
+set of another country in 2022, without lists.
 """
 
 from __future__ import annotations
@@ -26,23 +27,35 @@ NODATA = -9999.0
 CLEAR = (4, 5, 6)  # vegetation, bare ground, water
 YEARS = {2016: 2016, 2017: 2022}
 TRAIN_SHARE = 0.7
-ROOT = Path("SmallMinesDS")
+HOME = Path("SmallMinesDS")
+ELSEWHERE = Path("Elsewhere")
 
 
 def main(size_px: int) -> None:
-    rng = np.random.default_rng(9)
+    for year, rows in write_set(HOME, size_px, YEARS, seed=7).items():
+        write_list(Path(f"train_test_splits_{year}.csv"), rows, np.random.default_rng(year))
+    write_set(ELSEWHERE, max(size_px // 2, 256), {2016: 2022}, seed=8)
+
+
+def write_set(
+    root: Path, size_px: int, years: dict[int, int], *, seed: int
+) -> dict[int, list[tuple[str, float]]]:
+    """Write the patches of a country, by the years they are named by; see `write_patches`."""
+    rng = np.random.default_rng(seed)
     elevation = 180 + 25 * spectral(rng, size_px, beta=3.0, longest_px=size_px)
+    written = {}
     with tempfile.TemporaryDirectory() as scratch:
-        world = make_world(Path(scratch), size_px=size_px, years=tuple(YEARS), dates_per_year=4,
-                           blind_year=None)  # fmt: skip
+        world = make_world(Path(scratch), seed=seed, size_px=size_px, years=tuple(years),
+                           dates_per_year=4, blind_year=None)  # fmt: skip
         with rasterio.open(world.truth_raster) as truth:
             parts, place, crs = truth.read(), truth.transform, str(truth.crs)
-        for number, (year, named) in enumerate(YEARS.items()):
+        for number, (year, named) in enumerate(years.items()):
             image = thirteen(optical(world, year), elevation, rng)
             mined = ((parts[number] > 0) & (parts[number] < 10)).astype(np.uint8)
-            rows = write_patches(image, mined, named, place, crs)
-            write_list(Path(f"train_test_splits_{named}.csv"), rows, rng)
-            print(f"{ROOT}/{named}: {len(rows)} patches, {sum(s > 0 for _, s in rows)} with mines")
+            rows = write_patches(root / str(named), image, mined, place, crs)
+            print(f"{root}/{named}: {len(rows)} patches, {sum(s > 0 for _, s in rows)} with mines")
+            written[named] = rows
+    return written
 
 
 def optical(world: World, year: int) -> np.ndarray:
@@ -74,23 +87,23 @@ def thirteen(six: np.ndarray, elevation: np.ndarray, rng: np.random.Generator) -
 
 
 def write_patches(
-    image: np.ndarray, mined: np.ndarray, year: int, place: Affine, crs: str
+    root: Path, image: np.ndarray, mined: np.ndarray, place: Affine, crs: str
 ) -> list[tuple[str, float]]:
     """Write images and masks; return the masks' names and their shares of mines, in percent."""
     about = {"driver": "GTiff", "width": SIDE, "height": SIDE, "crs": crs, "compress": "deflate"}
     for folder in ("IMAGE", "MASK"):
-        (ROOT / str(year) / folder).mkdir(parents=True, exist_ok=True)
+        (root / folder).mkdir(parents=True, exist_ok=True)
     rows: list[tuple[str, float]] = []
     across = mined.shape[1] // SIDE
     for number in range(mined.shape[0] // SIDE * across):
         row, col = (SIDE * n for n in divmod(number, across))
         cut = np.s_[row : row + SIDE, col : col + SIDE]
         here = place * Affine.translation(col, row)
-        name = f"{number:04d}_{year}.tif"
-        with rasterio.open(ROOT / f"{year}/IMAGE/IMG_GH_{name}", "w", count=13, dtype="float32",
+        name = f"{number:04d}_{root.name}.tif"
+        with rasterio.open(root / f"IMAGE/IMG_GH_{name}", "w", count=13, dtype="float32",
                            transform=here, **about) as target:  # fmt: skip
             target.write(image[:, *cut])
-        with rasterio.open(ROOT / f"{year}/MASK/MASK_GH_{name}", "w", count=1, dtype="uint8",
+        with rasterio.open(root / f"MASK/MASK_GH_{name}", "w", count=1, dtype="uint8",
                            transform=here, **about) as target:  # fmt: skip
             target.write(mined[cut][None])
         rows.append((f"MASK_{name}", float(100 * mined[cut].mean())))
@@ -109,5 +122,5 @@ def write_list(path: Path, rows: list[tuple[str, float]], rng: np.random.Generat
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--size", type=int, default=896)
     main(parser.parse_args().size)
