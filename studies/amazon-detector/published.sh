@@ -23,3 +23,4 @@ minetrace panel "2023=$detections/amazon_3_48px_v3.7_0.50_1_2023-1_2024-dissolve
 minetrace tally "$areas"/mining_20{18,19,20,21,22,23,24}00_simplified.geojson \
   "$areas"/mining_20250{2,3}_simplified.geojson --period-column year --counts new --mend \
   --by "$areas/national_admin.geojson" --id id --out published/hectares
+python payload.py published/hectares/tallies.json

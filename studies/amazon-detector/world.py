@@ -77,7 +77,7 @@ def places(world: World, here: Path) -> None:
         gpd.GeoDataFrame(geometry=[part], crs=4326).to_file(boundaries / f"part_{number}.geojson")
     zone = shapely.intersection(ground, shapely.box(west, y, x, north))
     gpd.GeoDataFrame(geometry=[zone], crs=4326).to_file(here / "supplemental.geojson")
-    names = {"code": ["OMW", "OME"], "name": ["Oro Manso West", "Oro Manso East"]}
+    names = {"code": ["OM1", "OM2"], "name": ["Oro Manso West", "Oro Manso East"]}
     gpd.GeoDataFrame(names, geometry=halves, crs=4326).to_file(here / "territories.gpkg")
     bands = [shapely.box(west, south, east, y), shapely.box(west, y, east, north)]
     law = {"status": ["prohibited", "with permit"]}
