@@ -35,6 +35,8 @@ def test_the_name_says_the_sensor_or_the_user_does() -> None:
     assert sensor_of("S2A_MSIL2A_20200101T1.SAFE") == "sentinel-2a"
     assert sensor_of("x/LC09_L2SP_218074_20220114_02_T1") == "landsat-8-9"
     assert sensor_of("LT05_L2SP_218074") == "landsat-4-7"
+    with pytest.raises(StudyError, match=r"S2C_.* published for Sentinel-2A and 2B alone; .*own"):
+        sensor_of("S2C_MSIL2A_20250301T1.SAFE")
     with pytest.raises(StudyError, match=r"say in sources\.harmonise which it is: sentinel-2a"):
         sensor_of("mosaic_2020.tif")
 

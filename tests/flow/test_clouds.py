@@ -12,9 +12,12 @@ import rasterio
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import Transformer
 from shapely.geometry import box
 
-from minetrace.flow.clouds import judge
+from minetrace.errors import StudyError
+from minetrace.flow.clouds import compare, judge
+from minetrace.flow.study import Study
 from terminal import minetrace
 
 SIDE = 60
@@ -86,3 +89,43 @@ def test_on_files_by_command(tmp_path: Path) -> None:
         "--mask", "s2cloudless",
     )  # fmt: skip
     assert (refused.returncode, "has no coastal" in refused.stderr) == (2, True)
+
+
+def test_targets_of_two_zones_are_judged_together(tmp_path: Path) -> None:
+    """Pits on both sides of a meridian where zones meet; only the one in the east is erased."""
+    edge = -72.0
+    for name, west, pit in (("A", edge - 0.012, 5), ("B", edge + 0.002, 8)):
+        scl = np.full((SIDE, SIDE), 5, dtype=np.uint16)
+        scl[25:35, 25:35] = pit
+        x, y = Transformer.from_crs(4326, 32719, always_xy=True).transform(west, -12.8)
+        with rasterio.open(
+            tmp_path / f"{name}_20190704.tif", "w", driver="GTiff", width=SIDE, height=SIDE,
+            count=2, dtype="uint16", crs="EPSG:32719", transform=Affine(10, 0, x, 0, -10, y),
+        ) as file:  # fmt: skip
+            file.write(np.stack([np.full((SIDE, SIDE), 1500, dtype=np.uint16), scl]))
+            file.descriptions = ("B04", "SCL")
+            file.scales = (1e-4, 1.0)
+    pits = gpd.GeoSeries(
+        [box(edge - 0.0095, -12.8031, edge - 0.0087, -12.8023),
+         box(edge + 0.0045, -12.8031, edge + 0.0053, -12.8023)], crs="EPSG:4326",
+    )  # fmt: skip
+    ground = gpd.GeoSeries([box(edge - 0.02, -12.81, edge + 0.02, -12.79)], crs="EPSG:4326")
+    ground.to_file(tmp_path / "region.geojson")
+    pits.to_file(tmp_path / "pits.geojson")
+    study = Study.of(
+        {"name": "pits", "region": {"file": "region.geojson"}, "periods": [2019],
+         "sources": [{"path": "*.tif"}]}, base=tmp_path,
+    )  # fmt: skip
+    (told,) = compare(study, tmp_path / "pits.geojson", ["scl"])
+    assert (told.days, told.clear_days) == (2, 2)
+    assert told.rejected_clear == pytest.approx(0.5, abs=0.1)
+    assert told.erased == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_threshold_where_there_is_none_is_refused() -> None:
+    mask = {"kind": "ukis-csmask", "threshold": 0.4}
+    with pytest.raises(StudyError, match=r"mask.*threshold: ukis-csmask has none.*s2cloudless"):
+        Study.of(
+            {"name": "x", "region": {"bbox": [0, 0, 1, 1]}, "periods": [2019],
+             "sources": [{"path": "*.tif", "mask": mask}]}
+        )  # fmt: skip

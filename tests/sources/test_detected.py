@@ -90,6 +90,24 @@ def test_ukis_csmask_agrees_with_its_labels(shared_data: Path) -> None:
     assert (found == np.isin(label, (0, 4))).mean() > 0.85
 
 
+def test_where_a_detector_saw_nothing_nobody_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hole in a band that only the detector wants is not clear ground; nor is it grown."""
+    monkeypatch.setitem(DETECTORS, "bright", Detector("bright", ("blue",), ("boa",), 3, bright))
+    pixels = ground(bands=2)
+    pixels[0, 10:20, 30:40] = 0
+    write_scene(tmp_path / "scene_20210704.tif", pixels, names=("blue", "green"))
+    inner = FileSource(FileOptions(tmp_path, date=DateOptions(day=date(2021, 7, 4))))
+    source = DetectedSource(inner, DetectOptions("bright", dilate_m=25.0, level="boa"))
+    scene = inner.scenes()[0]
+    rect = GRID.rect((350_200, 8_589_700, 350_500, 8_590_000))
+    both = inner.read(scene, ("blue", "green"), GRID, rect)
+    green = source.read(scene, ("green",), GRID, rect)
+    assert inner.read(scene, ("green",), GRID, rect).valid.sum() > both.valid.sum()
+    assert (green.valid == both.valid).all()
+
+
 def test_a_detector_is_refused_what_it_does_not_know(tmp_path: Path) -> None:
     few = files(tmp_path, ("blue", "green"))
     with pytest.raises(BandError, match=r"s2cloudless looks at .* the imagery has no coastal"):

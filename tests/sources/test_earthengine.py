@@ -56,6 +56,9 @@ IMAGES += [
     Served(f"GOOGLE/SATELLITE_EMBEDDING/V1/ANNUAL/{year}_19S", f"{year}-01-01",
            (-71, -13, -70, -12), year) for year in (2021, 2022)
 ]  # fmt: skip
+IMAGES += [
+    Served(f"{L8}/LC08_{day}", day, (-71, -13, -70, -12)) for day in ("2013-05-01", "2013-08-01")
+]
 YEARS = ((date(2021, 1, 1), date(2022, 1, 1)), (date(2022, 1, 1), date(2023, 1, 1)))
 
 
@@ -162,6 +165,18 @@ def test_a_period_within_the_first_year_is_looked_at(
     spans = tuple(pairwise(ends))
     here = source(server, tmp_path, product="landsat-8-9", bands=(), spans=spans)
     assert [str(scene.day)[:7] for scene in here.scenes()] == ["2013-05", "2013-08"]
+
+
+def test_a_period_without_an_image_is_no_scene(server: EarthEngineServer, tmp_path: Path) -> None:
+    """The service makes no composite of nothing: it would refuse each block of such a period."""
+    spans = (*YEARS, (date(2023, 1, 1), date(2024, 1, 1)))
+    here = source(server, tmp_path, product="landsat-8-9", bands=(), spans=spans)
+    assert [scene.day.year for scene in here.scenes()] == [2021, 2022]
+    asked = len(server.seen.requests)
+    again = source(server, tmp_path, product="landsat-8-9", bands=(), spans=spans)
+    assert (again.scenes(), len(server.seen.requests)) == (here.scenes(), asked)
+    with pytest.raises(NoImageryError, match="no image of landsat-8-9"):
+        source(server, tmp_path, product="landsat-8-9", bands=(), spans=spans[2:])
 
 
 def test_radar_is_decibels(server: EarthEngineServer, tmp_path: Path) -> None:

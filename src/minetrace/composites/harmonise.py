@@ -69,6 +69,12 @@ def sensor_of(scene_id: str) -> str:
     for start, sensor in _BY_NAME.items():
         if re.match(start, scene_id.rpartition("/")[2]):
             return sensor
+    if re.match(r"S2[CD]_", scene_id.rpartition("/")[2]):
+        raise StudyError(
+            f"sources.harmonise: {scene_id}: lines are published for Sentinel-2A and 2B alone; "
+            "leave its scenes out (exclude, of a catalog), or make them a source of their own with "
+            "harmonise: sentinel-2a, if that is near enough"
+        )
     raise StudyError(
         f"sources.harmonise: {scene_id} does not begin with a sensor's name (S2A_, LC08_ ...); "
         f"say in sources.harmonise which it is: {', '.join(TO_OLI)}"

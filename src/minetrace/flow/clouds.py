@@ -18,13 +18,13 @@ import shapely
 from numpy.typing import NDArray
 
 from minetrace.core.grid import Grid, Rect
-from minetrace.core.region import Coverage, Region
+from minetrace.core.region import Coverage, Region, Zone
 from minetrace.errors import NoImageryError, OutlineError, StudyError
 from minetrace.flow.imagery import open_source
 from minetrace.flow.plan import read_study_region
 from minetrace.flow.study import Study
 from minetrace.flow.study_sources import SourceStudy, StacStudy
-from minetrace.sources.source import Source
+from minetrace.sources.source import Scene, Source
 from minetrace.store.outlines import read_region
 from minetrace.store.run_folder import RunFolder
 
@@ -78,7 +78,7 @@ def compare(study: Study, targets: Path, kinds: Sequence[str]) -> list[Verdict]:
         opened = {"none": _masked(study, first, "none", region, run)}
         for kind in kinds or (own,):
             opened[kind] = _masked(study, first, kind, region, run)
-        where = _Where.of(ground, opened["none"], study)
+        where = _where(ground, opened["none"], study)
         return [_judge(kind, opened["none"], source, where, study)
                 for kind, source in opened.items() if kind != "none"]  # fmt: skip
 
@@ -122,46 +122,58 @@ def _share(seen: NDArray[np.bool_], kept: NDArray[np.bool_]) -> float:
 
 @dataclass(frozen=True)
 class _Where:
-    """The pixels that are looked at: targets, and a ring around them."""
+    """The pixels of one zone that are looked at: targets, and a ring around them."""
 
     grid: Grid
     rect: Rect
     targets: NDArray[np.bool_]
     ring: NDArray[np.bool_]
 
-    @classmethod
-    def of(cls, ground: Region, source: Source, study: Study) -> _Where:
-        """On the zone of the targets."""
-        zone = ground.zones(study.grid.crs)[0]
-        grid = Grid(zone.crs, study.grid.resolution_m or source.resolution_m, study.grid.anchor)
-        area = zone.projected(grid)
+    @property
+    def are_targets(self) -> NDArray[np.bool_]:
+        """Of each pixel that is looked at."""
+        return self.targets[self.targets | self.ring]
+
+    def valid(self, source: Source, scene: Scene) -> NDArray[np.bool_]:
+        """Where a scene shows something, of each pixel that is looked at."""
+        look = source.read(scene, source.bands[:1], self.grid, self.rect)
+        return look.valid[self.targets | self.ring]
+
+
+def _where(ground: Region, source: Source, study: Study) -> list[_Where]:
+    """The pixels to look at, for each zone that the targets lie in."""
+    resolution_m = study.grid.resolution_m or source.resolution_m
+    found = []
+    for zone in ground.zones(study.grid.crs):
+        grid = Grid(zone.crs, resolution_m, study.grid.anchor)
+        area, all_targets = zone.projected(grid), Zone(zone.crs, ground.geometry, None)
         around = area.buffer(AROUND_M)
         rect = grid.rect(around.bounds)
         targets = Coverage(area, grid).mask(rect)
-        if not targets.any():
-            raise OutlineError(
-                "the targets hold no pixel's centre; give larger polygons, or more of them"
-            )
-        ring = Coverage(shapely.difference(around, area), grid).mask(rect) & ~targets
-        return cls(grid, rect, targets, ring)
+        beside = shapely.difference(around, all_targets.projected(grid))
+        found.append(_Where(grid, rect, targets, Coverage(beside, grid).mask(rect) & ~targets))
+    if not any(one.targets.any() for one in found):
+        raise OutlineError(
+            "the targets hold no pixel's centre; give larger polygons, or more of them"
+        )
+    return found
 
 
-def _judge(kind: str, bare: Source, masked: Source, where: _Where, study: Study) -> Verdict:
+def _judge(kind: str, bare: Source, masked: Source, where: list[_Where], study: Study) -> Verdict:
     seen, kept, years = [], [], []
-    pixels = where.targets | where.ring
+    targets = np.concatenate([one.are_targets for one in where])
     for scene in bare.scenes():
         if not any(scene.day in period for period in study.timeline):
             continue
-        bands = bare.bands[:1]
-        look = bare.read(scene, bands, where.grid, where.rect)
-        if not look.valid[where.targets].any():
+        look = np.concatenate([one.valid(bare, scene) for one in where])
+        if not look[targets].any():
             continue
-        seen.append(look.valid[pixels])
-        kept.append(masked.read(scene, bands, where.grid, where.rect).valid[pixels])
+        seen.append(look)
+        kept.append(np.concatenate([one.valid(masked, scene) for one in where]))
         years.append(scene.day.year)
     if not seen:
         raise NoImageryError("no scene of the study's periods shows the targets")
-    return judge(np.array(seen), np.array(kept), where.targets[pixels], years, kind)
+    return judge(np.array(seen), np.array(kept), targets, years, kind)
 
 
 def _masked(

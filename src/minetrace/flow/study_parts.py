@@ -9,15 +9,25 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
 from minetrace.sources.masks import MaskOptions
+from minetrace.sources.trust import refuse_secret_in_path
 
 
 def resolved(value: Any, info: ValidationInfo) -> Any:
     """Fill in environment variables and take relative paths from the study's folder."""
     if not isinstance(value, str | Path):
         return value
+    for name in re.findall(r"\$(\w+|\{[^}]*\})", str(value)):
+        refuse_secret_in_path(name.strip("{}"))
     text = os.path.expandvars(os.path.expanduser(str(value)))
     if unset := re.search(r"\$\{?(\w+)", text):
         raise ValueError(f"the environment variable {unset[1]} is not set: export it first")
@@ -80,6 +90,15 @@ class MaskStudy(Closed):
     level: Literal["toa", "boa"] | None = Field(
         None, description="for a detector, of files that do not say it"
     )
+
+    @model_validator(mode="after")
+    def _only_where_it_counts(self) -> MaskStudy:
+        if self.threshold is not None and self.kind != "s2cloudless":
+            raise ValueError(
+                f"threshold: {self.kind} has none, it says cloud or not; leave it out, or take "
+                "kind s2cloudless"
+            )
+        return self
 
     @property
     def detects(self) -> bool:

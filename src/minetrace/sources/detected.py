@@ -21,7 +21,7 @@ from minetrace.sources.detectors import DETECTORS, Detector, Level
 from minetrace.sources.masks import dilate, dilation_px
 from minetrace.sources.source import Scene, Source
 
-DETECT_RECIPE = 1  # changes whenever the same pixels would give another mask
+DETECT_RECIPE = 2  # changes whenever the same pixels would give another mask
 BLOCK_PX = 512
 
 
@@ -134,20 +134,26 @@ class DetectedSource:
         if not raster.valid.any():
             return raster
         wide = rect.expand(dilation_px(self.options.dilate_m, grid.resolution_m))
-        cloud = np.zeros(wide.shape, dtype=bool)
+        cloud, seen = np.zeros(wide.shape, dtype=bool), np.zeros(wide.shape, dtype=bool)
         for block in wide.blocks(BLOCK_PX):
             part = block & wide
-            cloud[part.within(wide)] = self._detect(scene, grid, block)[part.within(block)]
+            here, there = part.within(wide), part.within(block)
+            found, looked = self._detect(scene, grid, block)
+            cloud[here], seen[here] = found[there], looked[there]
         grown = dilate(cloud, self.options.dilate_m / grid.resolution_m)
-        valid = raster.valid & ~grown[rect.within(wide)]
+        valid = raster.valid & (seen & ~grown)[rect.within(wide)]
         pixels = np.where(valid, raster.pixels, np.int16(NODATA))
         return Raster(raster.bands, pixels, valid, raster.geobox)
 
-    def _detect(self, scene: Scene, grid: Grid, block: Rect) -> NDArray[np.bool_]:
+    def _detect(
+        self, scene: Scene, grid: Grid, block: Rect
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Where cloud is in a block, and where the detector saw all bands that it looks at."""
         around = block.expand(self.detector.context_px)
         look = self.inner.read(scene, self.detector.bands, grid, around)
+        inside = block.within(around)
         if not look.valid.any() or self._level is None:
-            return np.zeros(block.shape, dtype=bool)
+            return np.zeros(block.shape, dtype=bool), look.valid[inside]
         pixels = look.pixels.astype(np.float32) * np.float32(REFLECTANCE_SCALE)
         found = self.detector.find(pixels, look.valid, self._level, self.options.threshold)
-        return found[block.within(around)]
+        return found[inside], look.valid[inside]

@@ -260,7 +260,7 @@ class EarthEngineSource:
 
     def _found(self) -> dict[Scene, _Shown]:
         if self._what.scenes == "periods":
-            spans = [span for span in self.quest.spans if span[1] > self._what.first]
+            spans = [span for span in self._seen_spans() if span[1] > self._what.first]
             return {Scene(f"{self.options.product} {a} to {b}", a + (b - a) / 2):
                     _Shown((), (a, b), self.quest.ground) for a, b in spans}  # fmt: skip
         return _by_day(self._listed())
@@ -268,24 +268,43 @@ class EarthEngineSource:
     def _listed(self) -> list[EeImage]:
         """Images of the collection, from the run's list if it is there."""
         quest, collection = self.quest, self._what.collections[0]
-        key = fingerprint({
-            "recipe": LIST_RECIPE, "collection": collection, "url": self.options.url,
-            "bands": list(self._bands),
-            "ground": shapely.to_wkb(shapely.normalize(quest.ground), hex=True),
-            "spans": [[str(a), str(b)] for a, b in quest.spans],
-        })  # fmt: skip
-        path = quest.items / f"earthengine-{key[:16]}.json"
+        path = self._list_of(collection)
         if path.is_file() and not quest.refresh:
             return _read_list(path)
-        spans = quest.spans
-        own = [self._what.bands[band] for band in self._bands]
         found = [
-            one for a, b in spans for one in self.api.images(
-                collection, quest.ground, a, b, only=self._what.only, bands=own)
+            one for a, b in quest.spans for one in self.api.images(
+                collection, quest.ground, a, b, only=self._what.only, bands=self._own)
         ]  # fmt: skip
         write_json(path, [{"id": one.id, "day": str(one.day), "ground": mapping(one.ground)}
                           for one in found])  # fmt: skip
         return found
+
+    def _seen_spans(self) -> list[tuple[date, date]]:
+        """Spans in which there is an image at all: of none, the service can make no composite."""
+        quest, collections = self.quest, self._what.collections
+        path = self._list_of(*collections)
+        if not path.is_file() or quest.refresh:
+            seen = [any(self.api.has_images(name, quest.ground, a, b, bands=self._own)
+                        for name in collections) for a, b in quest.spans]  # fmt: skip
+            write_json(path, seen)
+        listed: list[bool] = read_json(path)
+        return [span for span, seen in zip(quest.spans, listed, strict=True) if seen]
+
+    @property
+    def _own(self) -> list[str]:
+        """The bands by the service's names."""
+        return [self._what.bands[band] for band in self._bands]
+
+    def _list_of(self, *collections: str) -> Path:
+        """Where the run keeps what was listed of collections."""
+        quest = self.quest
+        key = fingerprint({
+            "recipe": LIST_RECIPE, "collection": "+".join(collections), "url": self.options.url,
+            "bands": list(self._bands),
+            "ground": shapely.to_wkb(shapely.normalize(quest.ground), hex=True),
+            "spans": [[str(a), str(b)] for a, b in quest.spans],
+        })  # fmt: skip
+        return quest.items / f"earthengine-{key[:16]}.json"
 
 
 @dataclass(frozen=True)

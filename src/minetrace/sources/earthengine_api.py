@@ -32,7 +32,7 @@ from minetrace.errors import (
 )
 from minetrace.sources.earthengine_graph import Call, expression
 from minetrace.sources.earthengine_meter import Meter
-from minetrace.sources.stac_signing import LOOPBACK
+from minetrace.sources.trust import LOOPBACK, refuse_untrusted
 from minetrace.store.http import HttpClient, Reply, redacted
 
 URL = "https://earthengine.googleapis.com"
@@ -86,18 +86,30 @@ class EarthEngineApi:
             only: a further condition, in the service's words.
             bands: own names of bands that an image must have.
         """
+        found = self._touching(collection, ground, (start, end), only, bands)
+        return sorted(found, key=lambda one: (one.day, one.id))
+
+    def has_images(
+        self, collection: str, ground: BaseGeometry, start: date, end: date, *,
+        bands: Sequence[str] = (),
+    ) -> bool:  # fmt: skip
+        """Whether there is any of ``images``; asks for no more than it takes to know."""
+        found = self._touching(collection, ground, (start, end), "", bands)
+        return next(found, None) is not None
+
+    def _touching(
+        self, collection: str, ground: BaseGeometry, span: tuple[date, date], only: str,
+        bands: Sequence[str],
+    ) -> Iterator[EeImage]:  # fmt: skip
         outline = json.dumps(mapping(ground.convex_hull)).replace('"', "'")
         wanted = (
-            f'startTime >= "{start}T00:00:00Z" AND startTime < "{end}T00:00:00Z" '
+            f'startTime >= "{span[0]}T00:00:00Z" AND startTime < "{span[1]}T00:00:00Z" '
             f'AND intersects("{outline}")' + (f" AND {only}" if only else "")
         )
         address = f"{self.url}/v1/projects/earthengine-public/assets/{collection}:listAssets"
         told = self._pages(address, {"filter": wanted, "view": "FULL"})
-        found = [_image(one) for one in told if _has(one, bands)]
-        return sorted(
-            (one for one in found if one.ground.intersects(ground)),
-            key=lambda one: (one.day, one.id),
-        )
+        found = (_image(one) for one in told if _has(one, bands))
+        return (one for one in found if one.ground.intersects(ground))
 
     def greet(self) -> None:
         """Ask for one image, to see whether we are let in."""
@@ -142,8 +154,9 @@ class EarthEngineApi:
 
     def get(self, address: str) -> Any:
         """Ask for JSON."""
+        body = self._ask("GET", address).body
         try:
-            return json.loads(self._ask("GET", address).body)
+            return json.loads(body)
         except ValueError as error:
             raise ReadFailedError(
                 f"{redacted(address)}: answered with something else than JSON; "
@@ -203,6 +216,7 @@ class EarthEngineApi:
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in LOOPBACK:
             return {}
+        refuse_untrusted(TOKEN_ENV, url)
         return {"Authorization": f"Bearer {token()}", "x-goog-user-project": self.project}
 
     def _pages(self, address: str, asked: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
