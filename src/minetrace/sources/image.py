@@ -112,6 +112,7 @@ class Image:
         has_mask: True if the file has a mask of its own that is not an alpha band.
         resolution_m: side of a pixel on the ground.
         parts: name, bytes and time of change (ns) of each file that it is read from.
+        pad_px: margin of pixels that are looked at from within, and are not the image's own.
     """
 
     path: Path
@@ -126,6 +127,12 @@ class Image:
     has_mask: bool
     resolution_m: float
     parts: tuple[tuple[str, int, int], ...]
+    pad_px: int = 0
+
+    @property
+    def own(self) -> Rect:
+        """All pixels without the margin."""
+        return self.rect.expand(-self.pad_px)
 
     @property
     def rect(self) -> Rect:

@@ -6,6 +6,7 @@ together, so that ``clear_looks`` counts looks from above and not files.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,7 @@ from minetrace.sources.inspection import ground_resolution_m
 from minetrace.sources.masks import MaskOptions
 from minetrace.sources.options import as_json
 from minetrace.sources.radiometry_facts import Calibration
+from minetrace.sources.seams import padded
 from minetrace.sources.shot import Shot, ShotLevel
 from minetrace.sources.source import Scene
 from minetrace.sources.stac_assets import Asset
@@ -41,7 +43,7 @@ from minetrace.sources.stac_signing import signer
 from minetrace.sources.stac_window import mask_window, window_under
 from minetrace.store.http import client, redacted
 
-READ_RECIPE = 2  # changes whenever the same items and options would give other pixels
+READ_RECIPE = 3  # changes whenever the same items and options would give other pixels
 DEGREES = 0.1  # a pixel's side below this is not in metres
 READS_AHEAD = 4
 FETCHERS = 16  # threads of a process that wait for servers; the hosts' limits are another matter
@@ -146,13 +148,14 @@ class StacSource:
             ReadFailedError: a file cannot be read; names its address, without any secret.
         """
         self._refuse_unknown(bands)
-        shots = [s for item in self._scenes[scene] if (s := self._shot_near(item, grid, rect))]
+        near = rect.expand(2 + math.ceil(self.resolution_m / grid.resolution_m))
+        shots = [s for item in self._scenes[scene] if (s := self._shot_near(item, grid, near))]
         shots.sort(key=lambda s: (place.lattice_rect(s.images[0], grid) is None, s.name))
         nothing = Raster(
             tuple(bands), np.full((len(bands), *rect.shape), NODATA, dtype=np.int16),
             np.zeros(rect.shape, dtype=bool), grid.geobox(rect),
         )  # fmt: skip
-        held = self._hold(shots, bands, grid, rect)
+        held = padded(self._hold(shots, bands, grid, rect), grid)
         looks = (shot.read(one, bands, grid, rect) for one in held)
         return reduce(Raster.over, looks, nothing)
 

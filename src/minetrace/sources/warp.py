@@ -71,7 +71,7 @@ def read_spread(image: Image, grid: Grid, rect: Rect) -> Bools:
         grown = image.read_mask(window)[1]
         found = np.zeros(part.shape, dtype=bool)
         for col, row in samples:
-            inside, spot = _nearest(col, row, window)
+            inside, spot = _nearest(col, row, window, image.own)
             found |= inside & grown.ravel()[spot]
         spread[part.within(rect)] = found
     return spread
@@ -89,9 +89,9 @@ def _warp_block(
     clear &= image.read_mask(window)[0]
     counts = [np.where(clear, c, 0) if c.dtype.kind == "f" else c for c in counts]
     if len(samples) == 1:
-        means, valid = _bilinear(counts, clear, *samples[0], window)
+        means, valid = _bilinear(counts, clear, *samples[0], window, image.own)
     else:
-        means, valid = _average(counts, clear, samples, window)
+        means, valid = _average(counts, clear, samples, window, image.own)
     for band, name in enumerate(bands):
         pixels[band][valid] = to_int16(means[band], image.bands[name].radiometry)
     return pixels, valid
@@ -173,23 +173,25 @@ def _finite(samples: Sequence[tuple[Floats, Floats]]) -> Bools:
     return np.asarray(np.isfinite(samples[0][0]) & np.isfinite(samples[-1][0]))
 
 
-def _nearest(col: Floats, row: Floats, window: Rect) -> tuple[Bools, NDArray[np.intp]]:
-    """Which samples lie in the window, and the flat index of the pixel that holds each."""
-    c, r = np.floor(col) - window.col, np.floor(row) - window.row
-    inside = (c >= 0) & (c < window.width) & (r >= 0) & (r < window.height)
+def _nearest(col: Floats, row: Floats, window: Rect, own: Rect) -> tuple[Bools, NDArray[np.intp]]:
+    """Which samples lie in the window on the image's own pixels, and the flat index of each."""
+    c, r = np.floor(col), np.floor(row)
+    ours = window & own
+    inside = (c >= ours.col) & (c < ours.col_stop) & (r >= ours.row) & (r < ours.row_stop)
+    c, r = c - window.col, r - window.row
     spot = np.where(inside, r * window.width + c, 0).astype(np.intp)
     return inside, spot
 
 
 def _bilinear(
-    counts: Sequence[NDArray[Any]], clear: Bools, col: Floats, row: Floats, window: Rect
+    counts: Sequence[NDArray[Any]], clear: Bools, col: Floats, row: Floats, window: Rect, own: Rect
 ) -> tuple[list[Floats], Bools]:
     """Mean of the clear pixels among the four around each sample, by nearness.
 
     Returns:
         One (n,) per band for the n valid samples, and (height, width): which are valid.
     """
-    inside, spot = _nearest(col, row, window)
+    inside, spot = _nearest(col, row, window, own)
     valid = inside & clear.ravel()[spot]
     u, v = col[valid] - (window.col + 0.5), row[valid] - (window.row + 0.5)
     left, top = np.floor(u), np.floor(v)
@@ -210,7 +212,7 @@ def _bilinear(
 
 def _average(
     counts: Sequence[NDArray[Any]], clear: Bools, samples: Sequence[tuple[Floats, Floats]],
-    window: Rect,
+    window: Rect, own: Rect,
 ) -> tuple[list[Floats], Bools]:  # fmt: skip
     """Mean of the clear samples of each pixel, valid where at least half of them are clear.
 
@@ -221,7 +223,7 @@ def _average(
     number = np.zeros(shape)
     sums = [np.zeros(shape) for _ in counts]
     for col, row in samples:
-        inside, spot = _nearest(col, row, window)
+        inside, spot = _nearest(col, row, window, own)
         weight = (inside & clear.ravel()[spot]).astype(np.float64)
         number += weight
         for band, values in enumerate(counts):
