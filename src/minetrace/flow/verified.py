@@ -46,7 +46,8 @@ def read_verified(run: Path) -> pd.DataFrame | None:
     if not {*_KEY, "verified"} <= set(told.columns):
         raise LabelError(f"{path}: must have the columns {', '.join(COLUMNS)}; review again")
     told = told.reindex(columns=list(COLUMNS))
-    told[["outline", "said_at"]] = told[["outline", "said_at"]].fillna("")
+    for name in ("outline", "said_at"):
+        told[name] = told[name].astype(object).where(told[name].notna(), "")
     return told.drop_duplicates(_KEY, keep="last", ignore_index=True)
 
 
