@@ -118,6 +118,7 @@ def test_a_token_goes_to_its_own_hosts_alone_and_in_private(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TEST_TOKEN", "hush")
+    monkeypatch.setenv("MINETRACE_TRUST", "TEST_TOKEN@example.org")
     access = Access("bearer", hosts=(".example.org",), token_env="TEST_TOKEN")
     sign = stac_signing.signer(access, HttpClient())
     assert sign is not None

@@ -146,7 +146,8 @@ def _access(study: StacStudy, known: Profile | None, collection: str | None) -> 
             )
         if access.kind == "bearer" and not access.hosts:  # a token is not for every host
             at = study.url or (known.url if known else "")
-            return replace(access, hosts=(urlsplit(at).hostname or "",))
+            access = replace(access, hosts=(urlsplit(at).hostname or "",))
+        access.refuse_untrusted()
         return access
     if known is None:
         return Access()

@@ -32,7 +32,7 @@ from minetrace.errors import (
 )
 from minetrace.sources.earthengine_graph import Call, expression
 from minetrace.sources.earthengine_meter import Meter
-from minetrace.sources.stac_signing import LOOPBACK
+from minetrace.sources.trust import LOOPBACK, refuse_untrusted
 from minetrace.store.http import HttpClient, Reply, redacted
 
 URL = "https://earthengine.googleapis.com"
@@ -154,8 +154,9 @@ class EarthEngineApi:
 
     def get(self, address: str) -> Any:
         """Ask for JSON."""
+        body = self._ask("GET", address).body
         try:
-            return json.loads(self._ask("GET", address).body)
+            return json.loads(body)
         except ValueError as error:
             raise ReadFailedError(
                 f"{redacted(address)}: answered with something else than JSON; "
@@ -215,6 +216,7 @@ class EarthEngineApi:
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname not in LOOPBACK:
             return {}
+        refuse_untrusted(TOKEN_ENV, url)
         return {"Authorization": f"Bearer {token()}", "x-goog-user-project": self.project}
 
     def _pages(self, address: str, asked: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:

@@ -25,6 +25,7 @@ from minetrace.errors import NoPermissionError, ReadFailedError, StudyError
 from minetrace.sources.place import transformer
 from minetrace.sources.planet_options import NICFI_ENDED
 from minetrace.sources.stac_signing import Access, signer
+from minetrace.sources.trust import refuse_untrusted
 from minetrace.store.http import HttpClient, redacted
 
 PAGE = 250
@@ -190,13 +191,14 @@ def key_access(url: str, key_env: str) -> Access:
     """The key, shown to the service and to Planet's other hosts alone.
 
     Raises:
-        StudyError: it is not in the environment.
+        StudyError: it is not in the environment, or may not go to this service.
     """
     if not os.environ.get(key_env):
         raise StudyError(
             f"Planet needs an API key: set the environment variable {key_env} to the one that "
             "planet.com/account shows; docs/how-to/providers.md says what it opens"
         )
+    refuse_untrusted(key_env, url)
     own = urlsplit(url).hostname or ""
     return Access("basic", hosts=(own, "planet.com"), token_env=key_env)
 

@@ -20,10 +20,10 @@ from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from minetrace.errors import NoPermissionError, ReadFailedError, StudyError
+from minetrace.sources.trust import LOOPBACK, refuse_untrusted, secret
 from minetrace.store.http import HttpClient, Signer, redacted
 
 MARGIN = timedelta(minutes=5)  # a token is renewed when it has less than this, or a fifth, left
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
@@ -36,7 +36,7 @@ class Access:
             signature version 4), ``bearer`` (a token in a header), ``basic`` (a key as the user of
             basic authentication).
         url: of the token service, for ``sas``; of the S3 endpoint, for ``s3``.
-        hosts: endings of the hosts that it is for; empty for all.
+        hosts: endings of the hosts that it is for; empty for all, of ``s3`` for the endpoint's.
         key_env, secret_env: environment variables of the S3 keys.
         token_env: environment variable of the bearer token, or of the ``sas`` subscription key.
         region: of the S3 endpoint.
@@ -64,10 +64,24 @@ class Access:
         """Those of them that are not set."""
         return tuple(name for name in self.needs if not os.environ.get(name))
 
+    def refuse_untrusted(self) -> None:
+        """Check that what it names may go where it says, before anything is asked.
+
+        Raises:
+            StudyError: it may not.
+        """
+        to = [self.url] if self.kind in ("sas", "s3") else []
+        if self.kind != "sas":  # its key goes to the service alone
+            to += [f"https://{end.removeprefix('.')}" for end in self.hosts]
+        for name in (self.token_env, self.key_env, self.secret_env):
+            for url in to:
+                refuse_untrusted(name, url)
+
     def covers(self, url: str) -> bool:
         """True if an address is one of those that it is for."""
         host = urlsplit(url).hostname or ""
-        ends = [end.removeprefix(".") for end in self.hosts]
+        own = (urlsplit(self.url).hostname or "",) if self.kind == "s3" else ()
+        ends = [end.removeprefix(".") for end in self.hosts or own]
         return not ends or any(host == end or host.endswith(f".{end}") for end in ends)
 
 
@@ -123,10 +137,10 @@ def _in_header(access: Access, url: str) -> Mapping[str, str]:
     private = parts.scheme == "https" or parts.hostname in LOOPBACK
     if not (private and access.covers(url)):
         return {}
-    secret = os.environ.get(access.token_env, "")
+    told = secret(access.token_env, url)
     if access.kind == "basic":
-        return {"Authorization": "Basic " + b64encode(f"{secret}:".encode()).decode()}
-    return {"Authorization": f"Bearer {secret}"}
+        return {"Authorization": "Basic " + b64encode(f"{told}:".encode()).decode()}
+    return {"Authorization": f"Bearer {told}"}
 
 
 @dataclass(frozen=True)
@@ -159,7 +173,7 @@ def _with_token(access: Access, client: HttpClient, url: str) -> str:
 
 
 def _fetch(access: Access, client: HttpClient, service: str) -> _Token:
-    key = os.environ.get(access.token_env, "") if access.token_env else ""
+    key = secret(access.token_env, service) if access.token_env else ""
     headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
     reply = client.request("GET", service, headers=headers)
     if reply.status in (401, 403):
@@ -190,12 +204,12 @@ def _aws(access: Access, method: str, url: str, now: datetime) -> dict[str, str]
     asked = "\n".join((method, path, parts.query, lines, names, _EMPTY_SHA256))
     scope = f"{day}/{access.region}/s3/aws4_request"
     digest = hashlib.sha256(asked.encode()).hexdigest()
-    key = b"AWS4" + os.environ.get(access.secret_env, "").encode()
+    key = b"AWS4" + secret(access.secret_env, url).encode()
     for part in (day, access.region, "s3", "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    credential = f"{os.environ.get(access.key_env, '')}/{scope}"
+    credential = f"{secret(access.key_env, url)}/{scope}"
     sent = {name: value for name, value in headers.items() if name != "host"}
     sent["Authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={credential},SignedHeaders={names},Signature={signature}"
