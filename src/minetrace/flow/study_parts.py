@@ -136,3 +136,12 @@ class RequestStudy(Closed):
     longest_wait_s: float = Field(60.0, ge=0, description="between two attempts")
     connect_s: float = Field(10.0, gt=0, description="until a server has answered the call")
     read_s: float = Field(30.0, gt=0, description="how long a server may be silent")
+
+
+Licence = Annotated[str, Field(description="said in the data card")]
+Attribution = Annotated[str, Field(description="said in the data card and on the map")]
+Harmonise = Annotated[
+    Literal["by-name", "sentinel-2a", "sentinel-2b", "landsat-4-7", "landsat-8-9"] | None,
+    Field(description="adjust bands to Landsat 8's: the sensor, or that which scenes are named by"),
+]
+"""What several kinds of source say alike."""

@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from minetrace.flow.study_parts import Bands, Closed, FilePath, RequestStudy
+from minetrace.flow.study_parts import (
+    Attribution,
+    Bands,
+    Closed,
+    FilePath,
+    Licence,
+    RequestStudy,
+)
 from minetrace.store.http import holds_secret, redacted
 
 
@@ -49,8 +56,8 @@ class PlanetStudy(Closed):
     key_env: str = Field("PL_API_KEY", description="environment variable of the API key")
     requests: RequestStudy = RequestStudy()
     refresh: bool = Field(False, description="choose again, whatever was chosen before")
-    licence: str = Field("", description="said in the data card")
-    attribution: str = Field("", description="said in the data card and on the map")
+    licence: Licence = ""
+    attribution: Attribution = ""
 
 
 class QuadStudy(Closed):
@@ -63,8 +70,8 @@ class QuadStudy(Closed):
     )
     scale: float | None = Field(None, description="default: 0.0001, if the files have 16 bits")
     offset: float | None = Field(None, description="added to number * scale")
-    licence: str = Field("", description="said in the data card")
-    attribution: str = Field("", description="said in the data card and on the map")
+    licence: Licence = ""
+    attribution: Attribution = ""
 
 
 class CeilingStudy(Closed):
@@ -110,8 +117,8 @@ class EarthEngineStudy(Closed):
     url: Address = Field("https://earthengine.googleapis.com", description="of the service")
     requests: RequestStudy = RequestStudy()
     refresh: bool = Field(False, description="list the images again")
-    licence: str = Field("", description="said in the data card")
-    attribution: str = Field("", description="said in the data card and on the map")
+    licence: Licence = ""
+    attribution: Attribution = ""
 
 
 class FetchedStudy(Closed):
@@ -120,5 +127,5 @@ class FetchedStudy(Closed):
     kind: Literal["fetched"] = Field(description="a store on a disk")
     path: FilePath = Field(description="the folder of the store")
     source: int = Field(0, ge=0, description="which of its sources, from 0")
-    licence: str = Field("", description="said in the data card")
-    attribution: str = Field("", description="said in the data card and on the map")
+    licence: Licence = ""
+    attribution: Attribution = ""

@@ -17,12 +17,15 @@ from pydantic import (
 )
 
 from minetrace.flow.study_parts import (
+    Attribution,
     Bands,
     BandStudy,
     Closed,
     DateStudy,
     FilePath,
     FilePaths,
+    Harmonise,
+    Licence,
     MaskStudy,
     RequestStudy,
     resolved,
@@ -61,14 +64,9 @@ class SourceStudy(Closed):
     nodata: float | None = Field(
         None, description="the number that means nothing was seen; default: by the metadata"
     )
-    harmonise: (
-        Literal["by-name", "sentinel-2a", "sentinel-2b", "landsat-4-7", "landsat-8-9"] | None
-    ) = Field(
-        None,
-        description="adjust bands to Landsat 8's: the sensor, or that which scenes are named by",
-    )
-    licence: str = Field("", description="said in the data card")
-    attribution: str = Field("", description="said in the data card and on the map")
+    harmonise: Harmonise = None
+    licence: Licence = ""
+    attribution: Attribution = ""
 
 
 def _catalog_url(value: Any, info: ValidationInfo) -> Any:
@@ -121,14 +119,9 @@ class StacStudy(Closed):
     access: AccessStudy | None = Field(None, description="default: the profile's")
     requests: RequestStudy = RequestStudy()
     refresh: bool = Field(False, description="search again, whatever was found before")
-    harmonise: (
-        Literal["by-name", "sentinel-2a", "sentinel-2b", "landsat-4-7", "landsat-8-9"] | None
-    ) = Field(
-        None,
-        description="adjust bands to Landsat 8's: the sensor, or that which scenes are named by",
-    )
-    licence: str = Field("", description="said in the data card")
-    attribution: str = Field("", description="said in the data card and on the map")
+    harmonise: Harmonise = None
+    licence: Licence = ""
+    attribution: Attribution = ""
 
     @model_validator(mode="after")
     def _somewhere(self) -> StacStudy:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, Raster
 from minetrace.errors import BandError, RadiometryError
 from minetrace.sources.detectors import DETECTORS, Detector, Level
 from minetrace.sources.masks import dilate, dilation_px
-from minetrace.sources.source import Scene, Source
+from minetrace.sources.source import Scene, SourceOver
 
 DETECT_RECIPE = 2  # changes whenever the same pixels would give another mask
 BLOCK_PX = 512
@@ -43,14 +42,13 @@ class DetectOptions:
 
 
 @dataclass(frozen=True)
-class DetectedSource:
+class DetectedSource(SourceOver):
     """A source without a mask, and a detector over it.
 
     Attributes:
         inner: its clouds must count as seen.
     """
 
-    inner: Source
     options: DetectOptions
 
     def __post_init__(self) -> None:
@@ -79,48 +77,10 @@ class DetectedSource:
         return self.inner.level or self.options.level
 
     @property
-    def bands(self) -> tuple[str, ...]:
-        """Of the source beneath, as are the next ones."""
-        return self.inner.bands
-
-    @property
-    def resolution_m(self) -> float:
-        """Side of the finest native pixel, metres."""
-        return self.inner.resolution_m
-
-    @property
-    def crs(self) -> str:
-        """Native CRS of the first scene."""
-        return self.inner.crs
-
-    @property
-    def level(self) -> Literal["toa", "boa"] | None:
-        """Of reflectance."""
-        return self.inner.level
-
-    @property
-    def reads_ahead(self) -> int:
-        """Reads that may be under way at once."""
-        return self.inner.reads_ahead
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the user should know about what was found."""
-        return self.inner.notes
-
-    @property
     def masking(self) -> str:
         """How clouds are kept out, in words."""
         grown = f", grown by {self.options.dilate_m:g} m" if self.options.dilate_m else ""
         return f"{self.detector.name}{grown}"
-
-    def scenes(self) -> tuple[Scene, ...]:
-        """Every scene, ordered by day, then by id."""
-        return self.inner.scenes()
-
-    def footprint(self, scene: Scene) -> BaseGeometry:
-        """Ground that a scene may show, EPSG:4326."""
-        return self.inner.footprint(scene)
 
     def signature(self, scene: Scene) -> dict[str, Any]:
         """What the pixels of a scene depend on, and the detector."""

@@ -100,3 +100,52 @@ class Source(Protocol):
         Two signatures are equal only if the same bytes would be read in the same way.
         """
         ...
+
+
+@dataclass(frozen=True)
+class SourceOver:
+    """What a source that looks through another hands on as it is.
+
+    Attributes:
+        inner: the source beneath.
+    """
+
+    inner: Source
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Common names of the bands."""
+        return self.inner.bands
+
+    @property
+    def resolution_m(self) -> float:
+        """Side of the finest native pixel, metres."""
+        return self.inner.resolution_m
+
+    @property
+    def crs(self) -> str:
+        """Native CRS of the first scene."""
+        return self.inner.crs
+
+    @property
+    def level(self) -> Literal["toa", "boa"] | None:
+        """Of reflectance."""
+        return self.inner.level
+
+    @property
+    def reads_ahead(self) -> int:
+        """Reads that may be under way at once."""
+        return self.inner.reads_ahead
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about what was found."""
+        return self.inner.notes
+
+    def scenes(self) -> tuple[Scene, ...]:
+        """Every scene, ordered by day, then by id."""
+        return self.inner.scenes()
+
+    def footprint(self, scene: Scene) -> BaseGeometry:
+        """Ground that a scene may show, EPSG:4326."""
+        return self.inner.footprint(scene)

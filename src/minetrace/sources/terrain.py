@@ -21,7 +21,7 @@ from minetrace.core.grid import Grid, Rect
 from minetrace.core.raster import NODATA, Raster
 from minetrace.errors import BandError
 from minetrace.sources.slope import CONTEXT_PX, slope
-from minetrace.sources.source import Scene, Source
+from minetrace.sources.source import Scene, SourceOver
 
 TERRAIN_RECIPE = 1  # changes whenever the same heights would give other pixels
 ANY_TIME = ((date(1970, 1, 1), date(2100, 1, 1)),)
@@ -29,7 +29,7 @@ ANY_TIME = ((date(1970, 1, 1), date(2100, 1, 1)),)
 
 
 @dataclass(frozen=True)
-class TerrainSource:
+class TerrainSource(SourceOver):
     """A source of elevation, seen once in every period, with slope computed on the grid.
 
     Attributes:
@@ -40,7 +40,6 @@ class TerrainSource:
         BandError: it has no elevation.
     """
 
-    inner: Source
     days: tuple[date, ...]
 
     def __post_init__(self) -> None:
@@ -56,16 +55,6 @@ class TerrainSource:
         return ("elevation", "slope")
 
     @property
-    def resolution_m(self) -> float:
-        """Side of a pixel of the heights, metres."""
-        return self.inner.resolution_m
-
-    @property
-    def crs(self) -> str:
-        """Native CRS of the heights."""
-        return self.inner.crs
-
-    @property
     def masking(self) -> str:
         """What hides it, in words."""
         return "nothing hides terrain"
@@ -74,11 +63,6 @@ class TerrainSource:
     def level(self) -> None:
         """It has no reflectance."""
         return None
-
-    @property
-    def reads_ahead(self) -> int:
-        """Reads that may be under way at once."""
-        return self.inner.reads_ahead
 
     @property
     def notes(self) -> tuple[str, ...]:
