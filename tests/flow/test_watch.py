@@ -6,14 +6,17 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import signal
 import socketserver
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -238,6 +241,20 @@ class Postman(socketserver.StreamRequestHandler):
 
     server: Any
 
+    def setup(self) -> None:
+        if self.server.implicit:
+            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
+
+    def finish(self) -> None:
+        super().finish()
+        self.request.close()
+
+    def secure(self) -> None:
+        super().finish()
+        self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
+
     def handle(self) -> None:
         def say(line: str) -> None:
             self.wfile.write(line.encode() + b"\r\n")
@@ -245,6 +262,14 @@ class Postman(socketserver.StreamRequestHandler):
         say("220 here")
         while line := self.rfile.readline().decode().strip():
             word = line.split()[0].upper()
+            if word == "EHLO" and self.server.tls is not None:
+                say("250-here")
+                say("250 STARTTLS")
+                continue
+            if word == "STARTTLS":
+                say("220 go on")
+                self.secure()
+                continue
             if word == "DATA":
                 say("354 go on")
                 lines: list[bytes] = []
@@ -263,10 +288,12 @@ class Postman(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def postman() -> Iterator[Any]:
+def postman(tls: ssl.SSLContext | None = None, implicit: bool = False) -> Iterator[Any]:
     server: Any = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Postman)
     server.daemon_threads = True
     server.mails, server.silent, server.refuses, server.kill = [], False, False, None
+    server.tls, server.implicit = tls, implicit
+    server.handle_error = lambda *_: None  # a client that trusts nobody hangs up
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -320,6 +347,74 @@ def test_a_mail_that_was_cut_off_is_not_sent_again_by_itself(
         assert len(hand_on(box, digest(), post, resend=True)) == 1
         ids = {message_from_bytes(raw)["Message-ID"] for raw in server.mails}
         assert len(ids) == 1
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of this machine that only those trust who are told to."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    path = tmp_path_factory.mktemp("tls") / "mail.pem"
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x"
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext",
+            "keyUsage=critical,digitalSignature,keyCertSign"]  # fmt: skip
+    files = ["-keyout", f"{path}.key", "-out", str(path)]
+    subprocess.run([openssl, *words.split(), *more, *files], check=True, capture_output=True)
+    return path
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_mails_go_to_a_server_that_proves_who_it_is(
+    security: str, certificate: Path, tmp_path: Path, keys: Callable[..., Post],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, f"{certificate}.key")
+    with postman(tls, implicit=security == "tls") as server:
+        post = keys(mail=("desk@example.org",), port=server.server_address[1])
+        post = replace(post, security=security)
+        with pytest.raises(DeliveryError, match="certificate cannot be trusted") as told:
+            hand_on(tmp_path / "o.sqlite", digest(), post)
+        assert "\n" not in str(told.value)
+        assert not server.mails
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert len(hand_on(tmp_path / "o.sqlite", digest(), post)) == 1
+        with pytest.raises(DeliveryError, match="certificate cannot be trusted"):
+            hand_on(tmp_path / "o.sqlite", digest("2022"), replace(post, host="localhost"))
+        assert len(server.mails) == 1
+
+
+def test_a_server_without_tls_is_told_nothing(tmp_path: Path, keys: Callable[..., Post]) -> None:
+    with postman() as server:
+        post = keys(mail=("desk@example.org",), port=server.server_address[1])
+        with pytest.raises(DeliveryError, match="MINETRACE_SMTP_SECURITY"):
+            hand_on(tmp_path / "o.sqlite", digest(), replace(post, security="starttls"))
+        assert not server.mails
+
+
+def test_addresses_that_would_say_more_than_an_address(
+    keys: Callable[..., Post], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for wrong in ("a@b.org\nBcc: c@d.org", "a@b.org\r", "a@b.org, c@d.org", "a b@c d", "@", "a@"):
+        with pytest.raises(StudyError, match="is no mail address"):
+            keys(mail=(wrong,))
+    for wrong in ("https://a.org/\nX: y", "https://", "file:///etc/passwd"):
+        with pytest.raises(StudyError, match="begins with https://"):
+            keys(hooks=(wrong,))
+    with pytest.raises(StudyError, match=r"PLAIN=hooks\.example\.org"):
+        keys(hooks=("http://hooks.example.org/x",))
+    monkeypatch.setenv("MINETRACE_WEBHOOK_PLAIN", "hooks.example.org")
+    assert keys(hooks=("http://hooks.example.org/x",)).webhooks
+    with pytest.raises(StudyError, match=r"PLAIN=other\.example\.org"):
+        keys(hooks=("http://other.example.org/x",))
+    done = minetrace("watch", tmp_path / "none.yaml", "--mail", "a@b.org\nBcc: c@d.org")
+    assert (done.returncode, "is no mail address" in done.stderr) == (2, True)
+    monkeypatch.setenv("MINETRACE_SMTP_USER", "me")
+    monkeypatch.setenv("MINETRACE_SMTP_SECURITY", "none")
+    monkeypatch.setenv("MINETRACE_SMTP_HOST", "mail.example.org")
+    with pytest.raises(StudyError, match="in the clear"):
+        Post.of(["a@example.org"], [])
 
 
 def test_what_sending_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

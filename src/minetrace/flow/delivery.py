@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import smtplib
 import ssl
 import time
@@ -19,16 +20,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate, getaddresses, parseaddr
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from minetrace.errors import DeliveryError, MinetraceError, StudyError
 from minetrace.publish.digest import Digest, lines, page
+from minetrace.sources.trust import LOOPBACK
 from minetrace.store.http import HttpClient, HttpOptions, redacted
 from minetrace.store.outbox import Delivery, Outbox
 
 HTTP = HttpOptions(attempts=4, backoff_s=1.0, longest_wait_s=30.0)
 PREFIX = "MINETRACE_"
+_MAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 @dataclass(frozen=True)
@@ -62,26 +66,55 @@ class Post:
         """
         said = {name: os.environ.get(f"{PREFIX}{name}", "") for name in (
             "SMTP_HOST", "SMTP_PORT", "SMTP_USER", "SMTP_PASSWORD", "SMTP_FROM", "SMTP_SECURITY",
-            "WEBHOOK_SECRET",
+            "WEBHOOK_SECRET", "WEBHOOK_PLAIN",
         )}  # fmt: skip
         for needs, names in ((mail, ("SMTP_HOST", "SMTP_FROM")), (webhooks, ("WEBHOOK_SECRET",))):
             if needs and (unset := [f"{PREFIX}{name}" for name in names if not said[name]]):
                 raise StudyError(f"set {' and '.join(unset)} in the environment to send digests")
-        if wrong := [address for address in mail if "@" not in parseaddr(address)[1]]:
+        if wrong := [address for address in mail if not _is_mail(address)]:
             raise StudyError(f"{wrong[0]!r} is no mail address")
-        if wrong := [url for url in webhooks if not url.startswith(("https://", "http://"))]:
-            raise StudyError(f"{redacted(wrong[0])}: a webhook begins with https://")
+        if mail and not _is_mail(said["SMTP_FROM"]):
+            raise StudyError(f"{PREFIX}SMTP_FROM: {said['SMTP_FROM']!r} is no mail address")
+        for url in webhooks:
+            _refuse_in_the_clear(url, said["WEBHOOK_PLAIN"])
         security = said["SMTP_SECURITY"] or "starttls"
         if (
             security not in ("starttls", "tls", "none")
             or not (said["SMTP_PORT"] or "587").isdigit()
         ):
             raise StudyError("MINETRACE_SMTP_SECURITY is starttls, tls or none; _PORT a number")
+        if security == "none" and said["SMTP_USER"] and said["SMTP_HOST"] not in LOOPBACK:
+            raise StudyError(
+                f"{PREFIX}SMTP_SECURITY=none would send the password to {said['SMTP_HOST']} in the "
+                "clear: set starttls or tls"
+            )
         return cls(
             tuple(mail), tuple(webhooks), said["WEBHOOK_SECRET"], said["SMTP_HOST"],
             int(said["SMTP_PORT"] or 587), said["SMTP_USER"], said["SMTP_PASSWORD"],
             said["SMTP_FROM"], security,
         )  # fmt: skip
+
+
+def _is_mail(address: str) -> bool:
+    """One address on one line: a line break would begin another header."""
+    found = getaddresses([address])
+    return address.isprintable() and len(found) == 1 and bool(_MAIL.fullmatch(found[0][1]))
+
+
+def _refuse_in_the_clear(url: str, plain: str) -> None:
+    """Check that what a webhook says is told to its receiver alone.
+
+    Raises:
+        StudyError: it is no address, or would be read and changed by whoever is in between.
+    """
+    parts = urlsplit(url) if url.isprintable() else None
+    if parts is None or parts.scheme not in ("https", "http") or not parts.hostname:
+        raise StudyError(f"{redacted(url)!r}: a webhook begins with https://")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK and plain != parts.hostname:
+        raise StudyError(
+            f"{redacted(url)}: a webhook to another machine begins with https://, or anybody in "
+            f"between reads it; set {PREFIX}WEBHOOK_PLAIN={parts.hostname} to send it all the same"
+        )
 
 
 def hand_on(
@@ -168,8 +201,12 @@ def _problem(error: BaseException) -> str:
         return str(error)
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return "the mail server refused user or password"
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return f"the mail server does not offer what is asked of it; see {PREFIX}SMTP_SECURITY"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"the mail server answered {error.smtp_code}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the mail server's certificate cannot be trusted ({error.verify_message})"
     return f"the mail server cannot be reached or broke off ({type(error).__name__})"
 
 
