@@ -98,7 +98,8 @@ class ZarrFiles:
 
     def put(self, errand: Errand, raster: Raster) -> Path:
         """Write a piece whole, and return its file."""
-        return zarr_cubes.write_slot(*self.slots[key_wanted(errand)], raster.pixels)
+        cube, slot = self.slots[key_wanted(errand)]
+        return zarr_cubes.write_slot(cube, slot, errand.rect, raster.pixels)
 
     def finish(self) -> list[Path]:
         """Name the scenes of each cube; returns what is no scene's file."""
@@ -114,7 +115,7 @@ class ZarrFiles:
 
 
 def _cube(job: Job, store: Path, errand: Errand) -> Cube:
-    bands, grid, rect = bands_of(job, errand.look), errand.place.grid, errand.rect
+    bands, grid, rect = bands_of(job, errand.look), errand.place.grid, errand.ground
     ground = f"{grid.zone}_{rect.row}_{rect.col}"
     what = fingerprint([bands, grid.crs, grid.resolution_m, grid.anchor, rect.shape])[:8]
     folder = store / "pixels" / str(errand.look.source) / f"{ground}_{what}.zarr"

@@ -24,13 +24,15 @@ class Errand:
     """One piece that is wanted.
 
     Attributes:
-        rect: of the place's lattice.
+        rect: of the place's lattice: what the look may show of the ground.
+        ground: the whole piece of ground, the same for every look at it.
         read_hash: of all that its pixels depend on.
     """
 
     place: Place
     look: Look
     rect: Rect
+    ground: Rect
     read_hash: str
 
 
@@ -85,7 +87,7 @@ def errands_of(job: Job, reach_m: float) -> Iterator[Errand]:
             for rect in rects:
                 part = rect & look.rect
                 if not part.empty:
-                    yield Errand(place, look, part, _read_hash(job, place, look, part))
+                    yield Errand(place, look, part, rect, _read_hash(job, place, look, part))
 
 
 def _read_hash(job: Job, place: Place, look: Look, rect: Rect) -> str:

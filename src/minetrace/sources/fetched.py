@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -45,13 +45,16 @@ class CubeSlot(RasterFile):
 
     Attributes:
         slot: position along the cube's scenes, from 0.
+        rect: of the lattice: what the scene shows.
     """
 
     slot: int = field(kw_only=True)
+    rect: Rect = field(kw_only=True)
 
     def read(self, indexes: Sequence[int], window: Rect) -> list[NDArray[Any]]:
         """Counts of bands (from 1) in a window that lies inside; see ``RasterFile.read``."""
-        return [*zarr_cubes.read_slot(Path(self.address), self.slot, indexes, window)]
+        there = replace(window, row=window.row + self.rect.row, col=window.col + self.rect.col)
+        return [*zarr_cubes.read_slot(Path(self.address), self.slot, indexes, there)]
 
 
 class FetchedSource:
@@ -164,7 +167,7 @@ def _file(store: Path, piece: Piece) -> RasterFile:
     if (spot := zarr_cubes.slot_of(piece.path)) is None:
         return RasterFile.at(path)
     cube, slot = spot
-    return CubeSlot(str(store / cube), path, slot=slot)
+    return CubeSlot(str(store / cube), path, slot=slot, rect=piece.rect)
 
 
 def _rule(band: str) -> Radiometry:

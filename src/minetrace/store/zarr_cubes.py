@@ -92,18 +92,19 @@ def lay_out(cube: Cube, slots: int) -> None:
     _array(group, cube, slots)
 
 
-def write_slot(cube: Cube, slot: int, pixels: NDArray[np.int16]) -> Path:
+def write_slot(cube: Cube, slot: int, rect: Rect, pixels: NDArray[np.int16]) -> Path:
     """Write a scene whole, and return its file.
 
     Args:
-        pixels: (bands, height, width), NODATA where not valid.
+        rect: of the lattice, within the cube's: what the scene shows of it.
+        pixels: (bands, height, width) of that, NODATA where not valid.
     """
     zarr = need_zarr()
     held: dict[str, Any] = {}
     # a shard does not know its number: made in memory as the first, so that only a whole file
     # takes its place on the disk
     group = zarr.create_group(zarr.storage.MemoryStore(held), zarr_format=3)
-    _array(group, cube, 1)[0] = pixels
+    _array(group, cube, 1)[(0, slice(None), *rect.within(cube.rect))] = pixels
     content = held[slot_path("", 0).lstrip("/")].to_bytes()
     path = Path(slot_path(str(cube.folder), slot))
     write_whole(path, lambda part: _put(part, content))
@@ -111,21 +112,22 @@ def write_slot(cube: Cube, slot: int, pixels: NDArray[np.int16]) -> Path:
 
 
 def read_slot(
-    folder: Path, slot: int, indexes: Sequence[int], window: Rect
+    folder: Path, slot: int, indexes: Sequence[int], rect: Rect
 ) -> list[NDArray[np.int16]]:
-    """Bands (from 1) of a window that lies inside a cube.
+    """Bands (from 1) of a rectangle of the lattice that lies inside a cube.
 
     Raises:
         ReadFailedError: the slot's file is not there or is cut short.
         MissingExtraError: zarr is not installed.
     """
     path = Path(slot_path(str(folder), slot))
-    rows, cols = slice(window.row, window.row_stop), slice(window.col, window.col_stop)
     numbers = [index - 1 for index in indexes]
     first, stop = min(numbers), max(numbers) + 1
     try:
         changed_ns = path.stat().st_mtime_ns  # zarr would take a missing file for an empty slot
-        found = np.asarray(_opened(folder, changed_ns)[slot, first:stop, rows, cols])
+        cube = _opened(folder, changed_ns)
+        corner = Rect(cube.attrs["row"], cube.attrs["col"], *cube.shape[2:])
+        found = np.asarray(cube[(slot, slice(first, stop), *rect.within(corner))])
     except MissingExtraError:
         raise
     except Exception as error:  # zarr raises what its store or codec raises
@@ -168,7 +170,7 @@ def _array(group: Any, cube: Cube, slots: int) -> Any:
             "_FillValue": NODATA, "scales": [stored_scale(band) for band in cube.bands],
             **({"scale_factor": scales.pop()} if len(scales) == 1 else {}),
             "crs": cube.grid.crs, "resolution_m": cube.grid.resolution_m,
-            "coordinates": "time",
+            "row": cube.rect.row, "col": cube.rect.col, "coordinates": "time",
         },
     )  # fmt: skip
 
