@@ -43,6 +43,12 @@ def test_overlapping_and_doubled_periods_are_refused() -> None:
         ordered([Period.year(2020), Period.year(2020)])
 
 
+@pytest.mark.parametrize("word", ["0000", "9999", "9999-q4", "२०२०", "2020.5", ""])
+def test_a_year_that_no_calendar_has_is_no_period(word: str) -> None:
+    with pytest.raises(PeriodError, match="neither a year"):
+        Period.parse(word)
+
+
 @given(years(), st.randoms())
 def test_the_order_in_which_periods_are_given_does_not_matter(given_: list[Period], rng) -> None:
     shuffled = rng.sample(given_, len(given_))

@@ -16,6 +16,8 @@ from minetrace.errors import OutlineError
 from minetrace.flow.entering import Choice, enter
 from minetrace.flow.tallies import TallyRequest, count
 from minetrace.panel.build import build_panel
+from minetrace.panel.dateline import cut_at_date_line
+from minetrace.panel.territories import Territories
 from minetrace.publish.geopackage import write_geopackage
 from minetrace.store.outlines import read_polygons, write_table
 
@@ -126,3 +128,50 @@ def test_the_highest_number_is_a_value_where_no_nodata_is_named(tmp_path: Path) 
     path = raster(tmp_path / "bytes_2019.tif", full)
     (found,) = enter([path], Choice(extent="mined", scale=1 / 255)).footprints.values()
     assert found.hectares.tolist() == pytest.approx([4], rel=1e-2)
+
+
+# --- outlines that are odd ----------------------------------------------------------------------
+
+
+def test_an_outline_across_the_date_line_is_cut_there_however_it_was_drawn(tmp_path: Path) -> None:
+    past = shapely.box(179.99, 0, 180.01, 0.01)
+    around = shapely.Polygon([(179.99, 0), (-179.99, 0), (-179.99, 0.01), (179.99, 0.01)])
+    apart = shapely.box(10, 0, 10.01, 0.01)  # on its latitude, at the other side of the globe
+    files = []
+    for year, shape in ((2019, past), (2020, around)):
+        files.append(tmp_path / f"mines_{year}.geojson")
+        gpd.GeoDataFrame(geometry=[shape, apart], crs="EPSG:4326").to_file(files[-1])
+    entered = enter(files, MINED)
+    assert sum("across the date line, cut there" in note for note in entered.notes) == 2
+    panel = build_panel(entered.footprints)
+    assert panel["site_id"].nunique() == 2
+    assert sorted(panel["area_ha"]) == pytest.approx([123.1, 123.1, 246.2, 246.2], abs=0.1)
+    assert np.abs(shapely.bounds(panel.geometry.to_numpy())[:, [0, 2]]).max() <= 180
+
+
+def test_what_is_half_a_globe_wide_is_left_as_it_is() -> None:
+    wide = np.array([shapely.box(-180, -1, 180, 1), shapely.box(-100, 0, 100, 1)], dtype=object)
+    shapes, cut = cut_at_date_line(wide)
+    assert not len(cut)
+    assert shapely.equals(shapes, wide).all()
+
+
+def test_mending_leaves_out_what_has_no_ground(tmp_path: Path) -> None:
+    flat = shapely.Polygon([(500_000, 0), (501_000, 0), (500_000, 0)])
+    bow = shapely.Polygon([(0, 0), (1000, 1000), (1000, 0), (0, 1000)])
+    file = tmp_path / "mines_2019.gpkg"
+    table(flat, bow, square()).to_file(file)
+    entered = enter([file], Choice(extent="mined", mend=True))
+    assert len(entered.footprints[Period.year(2019)]) == 2
+    assert [note.partition(": ")[2] for note in entered.notes[1:]] == [
+        "1 outlines that crossed themselves, mended",
+        "1 outlines that crossed themselves, without ground left out",
+    ]
+
+
+def test_a_polygon_without_vertices_is_no_polygon(tmp_path: Path) -> None:
+    file = tmp_path / "mines_2019.gpkg"
+    table(square(), shapely.Polygon()).to_file(file)
+    assert read_polygons(file).geometry.notna().sum() == 1
+    by = table(square(), shapely.Polygon(), code=["here", "nowhere"])
+    assert list(Territories.of(by, id="code").unit) == ["here"]

@@ -11,8 +11,9 @@ from itertools import pairwise
 from minetrace.errors import PeriodError
 
 _LABEL = re.compile(r"[a-z0-9-]+")
-_YEAR = re.compile(r"(\d{4})")
-_QUARTER = re.compile(r"(\d{4})-?q([1-4])", re.IGNORECASE)
+_YEARS = range(1, 9999)  # which a calendar has, with the day after
+_YEAR = re.compile(r"([0-9]{4})")
+_QUARTER = re.compile(r"([0-9]{4})-?q([1-4])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, order=True)
@@ -68,9 +69,9 @@ class Period:
             PeriodError: the text is neither.
         """
         word = str(text).strip()
-        if match := _YEAR.fullmatch(word):
+        if (match := _YEAR.fullmatch(word)) and int(match[1]) in _YEARS:
             return cls.year(int(match[1]))
-        if match := _QUARTER.fullmatch(word):
+        if (match := _QUARTER.fullmatch(word)) and int(match[1]) in _YEARS:
             return cls.quarter(int(match[1]), int(match[2]))
         raise PeriodError(
             f"period {word!r} is neither a year (2019) nor a quarter (2019-q3); "

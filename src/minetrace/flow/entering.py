@@ -19,6 +19,7 @@ from minetrace.core.region import project
 from minetrace.errors import MissingFileError, OutlineError, PeriodError
 from minetrace.flow.panels import as_period, said_extent
 from minetrace.flow.probability import outlines_of, raster_files
+from minetrace.panel.dateline import cut_at_date_line
 from minetrace.panel.names import NAME
 from minetrace.panel.rules.dissolve import dissolve
 from minetrace.panel.vintages import Reading, Vintage, recognise
@@ -172,7 +173,7 @@ def _vector(
     said = _note(path, table, reading, found)
     table = _usable(path, table, choice, found)
     for period, rows in _by_period(path, table, named, reading, choice):
-        outlines = _outlines(path, rows, reading, choice)
+        outlines = _one_side(path, _outlines(path, rows, reading, choice), found)
         if _is_patchwork(reading.vintage, choice):
             outlines = replace(outlines, extent="footprint") if hold else dissolve(outlines)
             found.patched |= {period} if hold else set()
@@ -224,7 +225,8 @@ def _usable(
     if len(wrong):
         kind = shapes[wrong[0]].geom_type
         raise OutlineError(
-            f"{path}: row {wrong[0]} is a {kind}, not a polygon; buffer it, or leave it out"
+            f"{path}: row {wrong[0]} is a {kind}, not a polygon; buffer it, take the polygons out "
+            "of it, or leave it out"
         )
     broken = np.flatnonzero(~empty & ~shapely.is_valid(shapes))
     if len(broken):
@@ -234,9 +236,16 @@ def _usable(
                 f"{broken[0]}: {shapely.is_valid_reason(shapes[broken[0]])}; give --mend, or "
                 "repair them, for example with 'Fix geometries' in QGIS"
             )
-        shapes[broken] = shapely.make_valid(shapes[broken], method="structure")
-        empty |= shapely.is_empty(shapes)
-        found.notes.append(f"{path.name}: {len(broken)} outlines that crossed themselves, mended")
+        shapes[broken] = shapely.make_valid(
+            shapes[broken], method="structure", keep_collapsed=False
+        )
+        flat = shapely.is_empty(shapes[broken])
+        empty[broken[flat]] = True
+        for some, said in ((~flat, "mended"), (flat, "without ground left out")):
+            if some.any():
+                found.notes.append(
+                    f"{path.name}: {int(some.sum())} outlines that crossed themselves, {said}"
+                )
     return table.set_geometry(gpd.GeoSeries(shapes, index=table.index, crs=table.crs))[~empty]
 
 
@@ -292,6 +301,14 @@ def _outlines(
     if reading.column(vintage.score_mean) is None:
         raise OutlineError(f"{path}: has no score to compare with a threshold; leave it out")
     return found.where(columns["score_mean"] >= choice.threshold)
+
+
+def _one_side(path: Path, outlines: Footprints, found: Entered) -> Footprints:
+    """No outline reaches over the date line, which would lead it around the globe."""
+    geometry, cut = cut_at_date_line(outlines.geometry)
+    if len(cut):
+        found.notes.append(f"{path.name}: {len(cut)} outlines across the date line, cut there")
+    return replace(outlines, geometry=geometry) if len(cut) else outlines
 
 
 def _told_extent(rows: gpd.GeoDataFrame) -> Any:

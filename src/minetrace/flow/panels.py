@@ -44,7 +44,8 @@ def as_footprints(
         origin, outlines = str(outlines), read_polygons(Path(outlines))
     if outlines.crs is None:
         raise OutlineError(f"{origin}: the outlines do not say their CRS; use set_crs first")
-    table = outlines[outlines.geometry.notna()]
+    bare = shapely.is_missing(outlines.geometry) | shapely.is_empty(outlines.geometry)
+    table = outlines[~bare]
     shapes = np.asarray(shapely.force_2d(table.geometry.to_numpy()), dtype=object)
     scores = {c: table[c].to_numpy() for c in ("score_mean", "score_max") if c in table.columns}
     return Footprints(shapes, str(table.crs), _extent(table, extent, origin), scores)

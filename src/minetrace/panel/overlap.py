@@ -26,7 +26,7 @@ Index = NDArray[np.intp]
 def sound(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
     """Mend what was valid before vertices moved by a rounding; the ground stays the same."""
     geometry = np.asarray(geometry, dtype=object)
-    broken = np.flatnonzero(~(shapely.is_valid(geometry) | shapely.is_missing(geometry)))
+    broken = np.flatnonzero(~(spread(shapely.is_valid, geometry) | shapely.is_missing(geometry)))
     if len(broken):
         geometry = geometry.copy()
         geometry[broken] = shapely.make_valid(
@@ -35,17 +35,13 @@ def sound(geometry: NDArray[np.object_]) -> NDArray[np.object_]:
     return geometry
 
 
-def spread(
-    overlay: Callable[..., Any], left: NDArray[np.object_], right: NDArray[np.object_]
-) -> NDArray[Any]:
-    """An overlay of pairs on all cores: shapely works without Python's lock."""
-    chunks = range(0, len(left), _PAIRS_AT_ONCE)
+def spread(work: Callable[..., Any], *geometry: NDArray[np.object_]) -> NDArray[Any]:
+    """An overlay of pairs, or a look at each, on all cores: shapely works without Python's lock."""
+    chunks = range(0, len(geometry[0]), _PAIRS_AT_ONCE)
     if len(chunks) < 2:
-        return np.asarray(overlay(left, right))
+        return np.asarray(work(*geometry))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        parts = pool.map(
-            lambda k: overlay(left[k : k + _PAIRS_AT_ONCE], right[k : k + _PAIRS_AT_ONCE]), chunks
-        )
+        parts = pool.map(lambda k: work(*(g[k : k + _PAIRS_AT_ONCE] for g in geometry)), chunks)
         return np.concatenate(list(parts))
 
 

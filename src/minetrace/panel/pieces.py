@@ -65,13 +65,9 @@ def cut(shapes: Shapes, area_m2: Floats, cells: Shapes) -> Pieces:
     """
     tree = shapely.STRtree(shapes)
     shapely.prepare(cells)
-    touched, held = (
-        tree.query(cells, predicate=word).astype(np.intp) for word in ("intersects", "contains")
-    )
-    size = max(len(shapes), 1)
-    whole = np.isin(touched[0] * size + touched[1], held[0] * size + held[1])
-    order = np.lexsort(touched)
-    cell, row, whole = touched[0][order], touched[1][order], whole[order]
+    touched = tree.query(cells, predicate="intersects").astype(np.intp)
+    cell, row = touched[:, np.lexsort(touched)]
+    whole = np.asarray(shapely.contains(cells[cell], shapes[row]), dtype=bool)
     parts = np.full(len(row), None, dtype=object)
     parts[~whole] = shapely.intersection(shapes[row[~whole]], cells[cell[~whole]])
     area: Floats = np.where(whole, area_m2[row], shapely.area(parts))

@@ -125,7 +125,7 @@ class Territories:
         shapes, kinds = _ground(table, kind, layer)
         day = np.full(len(kinds), np.datetime64("NaT"), dtype="datetime64[D]")
         if days is not None:
-            day = np.asarray(days, dtype="datetime64[D]")[table.geometry.notna().to_numpy()]
+            day = np.asarray(days, dtype="datetime64[D]")[_drawn(table)]
         cells = [
             cell
             for number in range(len(self))
@@ -172,11 +172,16 @@ def _has(table: gpd.GeoDataFrame, column: str, layer: str) -> None:
         raise OutlineError(f"{layer}: no column {column!r}; there are {known or 'no others'}")
 
 
+def _drawn(table: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    shapes = np.asarray(table.geometry.to_numpy(), dtype=object)
+    return np.asarray(~(shapely.is_missing(shapes) | shapely.is_empty(shapes)))
+
+
 def _ground(table: gpd.GeoDataFrame, key: str, layer: str) -> tuple[Shapes, NDArray[np.object_]]:
     """The polygons of rows that have one, equal-area, and their keys as text."""
     if table.crs is None:
         raise OutlineError(f"{layer}: the polygons do not say their CRS; save them with one")
-    table = table[table.geometry.notna()]
+    table = table[_drawn(table)]
     if not len(table):
         raise OutlineError(f"{layer}: holds no polygon to count by; give another layer")
     nameless = np.flatnonzero(table[key].isna())

@@ -9,8 +9,8 @@ from typing import Any
 from minetrace.core.period import Period
 from minetrace.errors import PeriodError
 
-_YEAR_QUARTER = re.compile(r"(\d{4})(0[0-4])")
-_DAY = re.compile(r"(\d{4})-01-01(?:[ T]00:00:00.*)?")
+_YEAR_QUARTER = re.compile(r"([0-9]{4})(0[0-4])")
+_DAY = re.compile(r"([0-9]{4})-01-01(?:[ T]00:00:00.*)?")
 _MONTH_IN_NAME = re.compile(
     r"(?<![0-9])(?:19|20)\d\d(?:0[1-4]|[-_](?:0[1-9]|1[0-2]))(?![0-9a-z])", re.IGNORECASE
 )
@@ -31,10 +31,9 @@ def period_of(value: Any) -> Period:
     """
     text = str(value.year) if _is_new_year(value) else str(value).strip().removesuffix(".0")
     if match := _YEAR_QUARTER.fullmatch(text):
-        year, quarter = int(match[1]), int(match[2])
-        return Period.year(year) if quarter == 0 else Period.quarter(year, quarter)
+        return Period.parse(match[1] if match[2] == "00" else f"{match[1]}-q{int(match[2])}")
     if match := _DAY.fullmatch(text):
-        return Period.year(int(match[1]))
+        return Period.parse(match[1])
     return Period.parse(text)
 
 

@@ -103,6 +103,9 @@ def _read(path: Path, error_type: type[UserError]) -> gpd.GeoDataFrame:
         raise error_type(f"{path}: has no geometry; give polygons in GeoJSON or GeoPackage")
     if table.crs is None:
         raise error_type(f"{path}: does not say its CRS; save it with one, best EPSG:4326")
+    empty = table.geometry.is_empty
+    if empty.any():  # a polygon without vertices is no polygon
+        table.loc[empty, table.geometry.name] = None
     return table
 
 
