@@ -34,7 +34,7 @@ def yearly(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         if row["part"] == "territory":
             key = row["territory"], admin_year(row["period"])
             sums.setdefault(key, []).append(row["cumulative_ha"] or 0.0)
-            if row["present_ha"] is not None:
+            if (row["present_ha"], row["new_ha"]) != (None, None):
                 seen.add(key)
     found: list[Row] = []
     for code, year in sorted(sums):
