@@ -167,7 +167,7 @@ def about_picture(published: Published, content: bytes, scratch: Path) -> Asked:
         RasterError: it is no GeoTIFF, or larger than ``MOST_PX`` pixels.
     """
     if not content.startswith(_TIFF):
-        raise RasterError("the body is no GeoTIFF")
+        raise RasterError("the body is no GeoTIFF, and nothing else is read; save it as one")
     path = scratch / "chip.tif"
     path.write_bytes(content)
     try:

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
-from shapely.geometry import box, mapping
+from shapely.geometry import Point, box, mapping
 
 from conftest import Service
 from minetrace.core.footprints import geodesic_hectares
@@ -31,6 +31,7 @@ from minetrace.faces.api.cql2 import matching
 from minetrace.faces.api.refusals import BadQueryError
 from minetrace.faces.api.safety import Safety
 from minetrace.faces.api.shelf import Shelf
+from minetrace.faces.api.where import parse_bbox
 from minetrace.flow.ask_model import StoredPicture
 from minetrace.flow.drawn import statistics
 from minetrace.flow.entering import Choice
@@ -181,6 +182,36 @@ def test_questions_that_are_none_get_400(service: Service, query: str) -> None:
     answer = service.get(f"{ITEMS}?{query}")
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside"),
+    [("3,4,3,4", (3, 4), (3.1, 4)), ("3,4,3,5", (3, 4.5), (3.1, 4.5)),
+     ("170,-1,-170,1", (-175, 0), (0, 0)), ("180,-1,-180,1", (180, 0), (0, 0)),
+     ("-180,-90,180,90", (0, 0), None), ("3,4,0,5,6,9", (4, 5), (5.5, 5))],
+)  # fmt: skip
+def test_boxes_may_shrink_and_cross_the_date_line(text: str, inside: Any, outside: Any) -> None:
+    ground = parse_bbox(text)
+    assert ground.is_valid
+    assert ground.intersects(Point(inside))
+    assert outside is None or not ground.intersects(Point(outside))
+
+
+def test_a_box_that_is_none_says_what_is_wrong_with_it() -> None:
+    for text, words in (("0,5,0,-5", "south must not"), ("-200,0,1,1", "within -180 and 180"),
+                        ("inf,0,1,1", "in degrees"), ("a", "is not west")):  # fmt: skip
+        with pytest.raises(BadQueryError, match=words):
+            parse_bbox(text)
+
+
+@pytest.mark.parametrize("start", [b"\x89PNG\r\n\x1a\n", b"PK\x03\x04", b"{}", b""])
+def test_pictures_that_are_no_geotiff_hear_what_is_read(service: Service, start: bytes) -> None:
+    for path in ("predict", "predict/picture"):
+        for kind in ("image/png", "application/zip", "image/tiff"):
+            answer = service.post(f"/api/runs/oro-manso/{path}", content=start + bytes(64),
+                                  headers={"content-type": kind})  # fmt: skip
+            assert answer.status_code in (415, 422)
+            assert "GeoTIFF" in answer.json()["detail"]
 
 
 def test_an_answer_is_sent_once(service: Service) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from shapely.errors import GEOSException
 from shapely.geometry import shape
@@ -143,7 +143,23 @@ async def tallies(request: Request, run: Run) -> Response:
     return await state.kept(request, make, state.painters)
 
 
-@router.post("/{run}/predict", summary="Ask the model about an area")
+async def _refuse_pictures(request: Request) -> None:
+    """Check that a body is JSON, before anybody tries to read a picture as such.
+
+    Raises:
+        WrongMediaError: it says that it is something else.
+    """
+    if "json" not in request.headers.get("content-type", "json"):
+        raise WrongMediaError(
+            "an area is asked about in JSON; a GeoTIFF goes to predict/picture, with "
+            "Content-Type: image/tiff, and no other kind of picture is read"
+        )
+
+
+@router.post(
+    "/{run}/predict", summary="Ask the model about an area",
+    dependencies=[Depends(_refuse_pictures)],
+)  # fmt: skip
 async def predict(request: Request, run: Run, area: Area) -> Response:
     """Scores and outlines of a small area, from the run's own composite, lattice and model.
 
@@ -179,7 +195,7 @@ async def predict_picture(request: Request, run: Run) -> Response:
     state = state_of(request)
     published = state.run(run)
     if request.headers.get("content-type", "").partition(";")[0].strip() != "image/tiff":
-        raise WrongMediaError("send a GeoTIFF with Content-Type: image/tiff")
+        raise WrongMediaError("send a GeoTIFF with Content-Type: image/tiff; nothing else is read")
     content = await request.body()
 
     def work() -> Reply:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import MultiPolygon, box
+from shapely.geometry import LineString, Point, box
 from shapely.geometry.base import BaseGeometry
 
 from minetrace.faces.api.refusals import BadQueryError
@@ -25,9 +25,10 @@ def parse_bbox(text: str) -> BaseGeometry:
         BadQueryError: it is none.
     """
     try:
-        return bbox_of([float(part) for part in text.split(",")])
+        numbers = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise BadQueryError(f"bbox: {text[:80]!r} is not west,south,east,north") from error
+    return bbox_of(numbers)
 
 
 def bbox_of(numbers: list[float]) -> BaseGeometry:
@@ -46,8 +47,17 @@ def bbox_of(numbers: list[float]) -> BaseGeometry:
     if not (-180 <= west <= 180 and -180 <= east <= 180):
         raise BadQueryError("bbox: west and east must lie within -180 and 180")
     if west <= east:
+        return _ground(west, south, east, north)
+    return shapely.union(_ground(west, south, 180, north), _ground(-180, south, east, north))
+
+
+def _ground(west: float, south: float, east: float, north: float) -> BaseGeometry:
+    """A box, or the line or point that it has shrunk to, which is no polygon."""
+    if west < east and south < north:
         return box(west, south, east, north)
-    return MultiPolygon([box(west, south, 180, north), box(-180, south, east, north)])
+    if (west, south) == (east, north):
+        return Point(west, south)
+    return LineString([(west, south), (east, north)])
 
 
 def parse_datetime(text: str) -> Span:
