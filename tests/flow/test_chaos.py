@@ -16,9 +16,9 @@ def test_killed_workers_failing_reads_broken_files_and_a_lost_scheduler(
     pytest.importorskip("distributed", reason="pip install 'minetrace[dask]'")
     monkeypatch.syspath_prepend(BENCHMARKS)
     told = import_module("chaos").chaos(
-        tmp_path, size=256, tile=128, years=[2020, 2021], kill_every=5, scheduler_at=4, failing=0.1,
-        truncated=0.02,
+        tmp_path, engine="dask", size=256, tile=128, years=[2020, 2021], kill_every=5,
+        scheduler_at=4, failing=0.1, truncated=0.02,
     )  # fmt: skip
-    assert told["killed"]["scheduler"] == 1
-    assert told["killed"]["worker"] >= 1
-    assert told["named failures"] > 0
+    assert told["schedulers killed"] == 1
+    assert told["workers killed"] >= 1
+    assert told["tiles failed by name, calm"] > 0
