@@ -65,15 +65,16 @@ def write_patch(path: Path, bands: int, options: dict[str, object], side: int) -
             target.write(np.clip(values, 1, 9000).astype(np.int16), band + 1)
 
 
-def write_vrt(path: Path, source: Path, bands: int, side: int, patch: int) -> None:
-    """Repeat the patch over ``side`` pixels."""
-    spots = [(x, y) for y in range(0, side, patch) for x in range(0, side, patch)]
-    lines = [f'<VRTDataset rasterXSize="{side}" rasterYSize="{side}">']
+def write_vrt(path: Path, source: Path, bands: int, shape: tuple[int, int], patch: int) -> None:
+    """Repeat the patch over so many rows and columns of pixels."""
+    height, width = shape
+    spots = [(x, y) for y in range(0, height, patch) for x in range(0, width, patch)]
+    lines = [f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">']
     for band in range(1, bands + 1):
         lines.append(f'<VRTRasterBand dataType="Int16" band="{band}">'
                      f"<NoDataValue>{NODATA}</NoDataValue>")  # fmt: skip
         for x, y in spots:
-            w, h = min(patch, side - x), min(patch, side - y)
+            w, h = min(patch, width - x), min(patch, height - y)
             lines.append(
                 f'<SimpleSource><SourceFilename relativeToVRT="1" shared="1">{source.name}'
                 f"</SourceFilename><SourceBand>{band}</SourceBand>"
@@ -222,7 +223,7 @@ def measure(name: str, scorer: OnnxScorer, bands: int, side: int, given: argpars
     for kind in given.inputs:
         source, vrt = folder / f"{bands}-{kind}.tif", folder / f"{bands}-{kind}.vrt"
         write_patch(source, bands, COMPRESSIONS[kind], patch)
-        write_vrt(vrt, source, bands, side, patch)
+        write_vrt(vrt, source, bands, (side, side), patch)
         alone = Bare(scorer, given.bare_s)
         seen = walk(scorer, alone, vrt, bands, side, given.unit)
         bare = needed * alone.wall / alone.calls
