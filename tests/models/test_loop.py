@@ -23,10 +23,11 @@ from torch import nn
 from minetrace.chips.open_set import open_data_set
 from minetrace.chips.options import SetOptions
 from minetrace.errors import ModelError
-from minetrace.models.checkpoint import read_checkpoint
+from minetrace.models.checkpoint import read_checkpoint, write_checkpoint
+from minetrace.models.crew import Crew
 from minetrace.models.crops import Drawer, Pool
 from minetrace.models.distortion import Distortion
-from minetrace.models.loop import STATE, Task, fit_network
+from minetrace.models.loop import STATE, Task, _Run, fit_network
 from minetrace.models.losses import Loss
 from minetrace.models.survey import survey
 from minetrace.models.training import Look, Training
@@ -113,6 +114,31 @@ def test_a_real_kill_changes_no_weight(chips: Path, whole: Path, tmp_path: Path)
     fit_network(net, task(chips), tmp_path)
     for name, value in weights(whole).items():
         assert torch.equal(value, weights(tmp_path)[name]), name
+
+
+def test_the_factor_of_fp16_gradients_is_taken_up(chips: Path, tmp_path: Path) -> None:
+    """As ``fp16`` on a GPU has it; the scaler itself works on a CPU too."""
+
+    def begun() -> _Run:
+        run = _Run(net(), task(chips), tmp_path, None, "cpu", Crew())
+        run.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=3)
+        return run
+
+    one, other = begun(), begun()
+    for number, value in enumerate((float("inf"), 1.0, 1.0)):  # too large once, then two good steps
+        for weight in one.net.parameters():
+            weight.grad = torch.full_like(weight, value * one.scaler.get_scale())
+        one.scaler.scale(torch.zeros(()))
+        one._move(rate=0.01)
+        one._remember(number)
+    write_checkpoint(tmp_path / STATE, one._state(3))
+    state = read_checkpoint(tmp_path / STATE, repr(QUICK))
+    assert state is not None
+    other._take_up(state)
+    assert other.scaler.state_dict() == one.scaler.state_dict()
+    assert other.scaler.get_scale() == 2.0**9  # not the 2**10 that it begins with
+    plain = _Run(net(), task(chips), tmp_path, None, "cpu", Crew())
+    assert plain._state(3).scaler == {}
 
 
 def test_a_finished_training_is_loaded_and_not_trained_on(chips: Path, whole: Path) -> None:

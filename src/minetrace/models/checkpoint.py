@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Checkpoint:
         best: the weights to keep so far.
         optimiser: its state.
         looks: the looks so far.
+        scaler: of the gradients in fp16, its factor and how long that has held; empty without one.
     """
 
     recipe: str
@@ -45,6 +46,7 @@ class Checkpoint:
     best: Weights
     optimiser: dict[str, Any]
     looks: tuple[Look, ...]
+    scaler: dict[str, Any] = field(default_factory=dict)
 
 
 def write_checkpoint(path: Path, state: Checkpoint) -> None:

@@ -260,13 +260,16 @@ class _Run:
 
     def _state(self, step: int) -> Checkpoint:
         return Checkpoint(self.task.recipe, step, self.net.state_dict(), self.mean, self.best,
-                          self.optimiser.state_dict(), self.looks)  # fmt: skip
+                          self.optimiser.state_dict(), self.looks,
+                          self.scaler.state_dict())  # fmt: skip
 
     def _take_up(self, state: Checkpoint) -> None:
         self.net.load_state_dict(state.net)
         self.mean = {k: v.to(self.device) for k, v in state.mean.items()}
         self.best = {k: v.to(self.device) for k, v in state.best.items()}
         self.optimiser.load_state_dict(state.optimiser)
+        if state.scaler:
+            self.scaler.load_state_dict(state.scaler)
         self.looks, self.start = state.looks, state.step
 
 
