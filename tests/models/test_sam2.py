@@ -67,7 +67,7 @@ def scores() -> Scores:
     return Scores(("mean", "max"), np.stack([values] * 2), GRID.coarsened(CELL).geobox(CELLS))
 
 
-def found(scores: Scores, cut: int) -> tuple[Site, ...]:
+def found(scores: Scores, cut: int, **how: int) -> tuple[Site, ...]:
     """The sites, of cells stored in tiles of a side."""
 
     def cells(rect: Rect) -> Any:
@@ -77,7 +77,7 @@ def found(scores: Scores, cut: int) -> tuple[Site, ...]:
         return whole
 
     tiles = [block & CELLS for block in CELLS.blocks(cut)]
-    return sites(tiles, cells, GRID.coarsened(CELL), CELL, threshold=THRESHOLD)
+    return sites(tiles, cells, GRID.coarsened(CELL), CELL, threshold=THRESHOLD, **how)
 
 
 def test_sites_do_not_depend_on_tiles(scores: Scores) -> None:
@@ -89,6 +89,28 @@ def test_sites_do_not_depend_on_tiles(scores: Scores) -> None:
     assert one[0].cells == Rect(-17, 14, 4, 5)
     assert one[0].surest == (-15, 16)
     assert one[0].point == (-15 * 8 + 4, 16 * 8 + 4)
+
+
+def test_a_large_site_is_asked_about_in_parts(folder: Path, scores: Scores) -> None:
+    """Parts hold each cell of the site once, whatever the tiles; frames have a ceiling."""
+    small, large = found(scores, 64)
+    parts = found(scores, 64, most_px=64)
+    assert [p.cells for p in found(scores, 7, most_px=64)] == [p.cells for p in parts]
+    assert parts[0].cells == small.cells
+    assert all(max(part.box.shape) <= 64 for part in parts)
+    count = np.zeros(CELLS.shape, int)
+    for part in parts:
+        count[part.cells.within(CELLS)] += part.inside
+        row, col = part.surest
+        assert part.inside[row - part.cells.row, col - part.cells.col]
+    whole = np.zeros(CELLS.shape, int)
+    for site in (small, large):
+        whole[site.cells.within(CELLS)] += site.inside
+    assert (count == whole).all()
+    assert Sam2.open(folder).frame(parts[-1]).width == 128
+    endless = Site(Rect(0, 0, 5000, 3), np.ones((5000, 3), bool), (0, 0), CELL)
+    with pytest.raises(ModelError, match="40000 x 24 pixels wants a picture of 131072"):
+        Sam2.open(folder).frame(endless)
 
 
 def test_the_outline_does_not_depend_on_the_cut(folder: Path, scores: Scores) -> None:

@@ -34,6 +34,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of the pictures it was trained on
 LEAST_PX = 32  # side of the smallest frame; below, there is nothing around a site to see
 ROOM = 2.0  # side of a frame over that of its site
+MOST_PX = 4096  # side of the largest frame, 1.7 GB of pictures while it is looked at
 
 
 class Site(Protocol):
@@ -96,13 +97,22 @@ class Sam2:
         return cls(path, card, side, prompts, white)
 
     def frame(self, site: Site) -> Rect:
-        """A square around a site, as large as the input over or times a power of two."""
+        """A square around a site, as large as the input over or times a power of two.
+
+        Raises:
+            ModelError: it would be larger than ``MOST_PX``.
+        """
         wanted = max(LEAST_PX, ROOM * max(site.box.shape))
         side = self.image_px
         while side // 2 >= wanted and side % 2 == 0:
             side //= 2
         while side < wanted:
             side *= 2
+        if side > max(MOST_PX, self.image_px):
+            raise ModelError(
+                f"{self.path}: a site of {site.box.height} x {site.box.width} pixels wants a "
+                f"picture of {side} pixels a side, and {MOST_PX} is the most; cut it into parts"
+            )
         row = site.box.row + site.box.height // 2 - side // 2
         col = site.box.col + site.box.width // 2 - side // 2
         return Rect(row, col, side, side)

@@ -2,7 +2,8 @@
 
 A site is ground of detecting cells that touch. What delineates it is asked once, and is told where
 the detection is and nothing else: no reference outline ever reaches it. Question and picture follow
-from the whole site, so that the answer does not depend on how the map was cut.
+from the whole site, so that the answer does not depend on how the map was cut. A site too
+large to be looked at in one piece is cut by its own box, into parts that are sites of their own.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from minetrace.core.scores import NOT_LOOKED, Scores
 from minetrace.predict.delineate import detections, to_pixels
 from minetrace.predict.rows import Read
 
+MOST_PX = 1024  # side of the largest site that is looked at in one piece: 10 km of Sentinel-2
+
 
 @dataclass(frozen=True)
 class Site:
-    """Detecting cells that touch.
+    """Detecting cells that touch, or those of them in one part of a very large site.
 
     Attributes:
         cells: the rectangle around them, in cells.
