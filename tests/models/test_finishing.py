@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,11 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minetrace.core.metrics import f1, reliability
+from minetrace.core.model import ModelCard
+from minetrace.errors import MissingFileError, ModelError
 from minetrace.models.calibration import Calibration
 from minetrace.models.operating_point import choose_threshold
 from minetrace.models.temperature import probabilities, temperature
-from minetrace.models.torch_export import Finished, to_onnx
+from minetrace.models.torch_export import Finished, files_of, to_onnx
 from minetrace.models.unet import UNet
+from minetrace.predict.model_file import write_model
+from minetrace.predict.onnx import OnnxScorer
+from terminal import minetrace
 
 RNG = np.random.default_rng(11)
 
@@ -82,3 +91,61 @@ def test_a_graph_says_what_its_networks_say(classes: int, members: int) -> None:
     if members > 1:
         each = [torch.sigmoid(1.7 * net(torch.from_numpy(image))).detach() for net in nets]
         assert found[1][:, 1:] == pytest.approx(np.std(each, axis=0), abs=1e-4)
+
+
+BESIDE = ModelCard("large", ("red", "nir"), 32, 32, "pixels", "mined")
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Finished]:
+    """A model whose graph may not hold as much as its weights, and the network it is of."""
+    monkeypatch.setattr("minetrace.models.torch_export.LARGEST", 1000)
+    finished = Finished([UNet(2, width=4, depth=2).eval()], Calibration(1.3, 0.2))
+    onnx, weights = files_of(finished, 2, 32)
+    assert len(weights) > 10_000
+    write_model(tmp_path / "large", onnx, BESIDE, weights)
+    return tmp_path / "large", finished
+
+
+def test_weights_that_a_graph_cannot_hold_lie_beside_it(
+    large: tuple[Path, Finished], tmp_path: Path
+) -> None:
+    folder, finished = large
+    image = RNG.normal(size=(2, 2, 32, 32)).astype(np.float32)
+    with torch.no_grad():
+        said = finished(torch.from_numpy(image))[1].numpy()
+    assert OnnxScorer.open(folder)(image) == pytest.approx(said, abs=1e-6)
+    assert "as in the card" in minetrace("models", "check", str(folder)).stdout
+    assert "beside the graph" in minetrace("models", "show", str(folder)).stdout
+    packed = tmp_path / "large.zip"
+    assert minetrace("models", "export", str(folder), "--out", str(packed)).returncode == 0
+    assert "large/model.weights" in zipfile.ZipFile(packed).namelist()
+    assert (OnnxScorer.open(packed)(image) == OnnxScorer.open(folder)(image)).all()
+
+
+def test_weights_beside_a_graph_are_those_of_the_card(
+    large: tuple[Path, Finished], tmp_path: Path
+) -> None:
+    folder, _ = large
+    beside, scorer = folder / "model.weights", OnnxScorer.open(folder)
+    good, graph = beside.read_bytes(), (folder / "model.onnx").read_bytes()
+    other = write_model(tmp_path / "other", graph, BESIDE, good[:-1] + b"\1")
+    assert other.sha256 != scorer.card.sha256  # the same graph, and still another model
+    shutil.copy(tmp_path / "other" / "model.weights", beside)
+    for words in (("check", str(folder)), ("export", str(folder), "--out", str(tmp_path / "x"))):
+        done = minetrace("models", *words)
+        assert done.returncode == 2
+        assert "model.weights is not the file" in done.stderr
+    shutil.copy(tmp_path / "other" / "model.json", folder)
+    OnnxScorer.open(folder)
+    card = (folder / "model.json").read_text()
+    (folder / "model.json").write_text(card.replace(other.weights_sha256, scorer.card.sha256))
+    with pytest.raises(ModelError, match=r"model\.onnx is not the file"):
+        OnnxScorer.open(folder)
+    (folder / "model.json").write_text(card)
+    beside.unlink()
+    with pytest.raises(MissingFileError, match=r"holds no model\.weights"):
+        OnnxScorer.open(folder)
+    write_model(tmp_path / "short", graph, BESIDE, good[:100])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        OnnxScorer.open(tmp_path / "short")

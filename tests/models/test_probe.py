@@ -173,16 +173,6 @@ def test_prithvi_learns_as_much_as_it_is_asked_to(small: None, tuned: int) -> No
     exports(net, 6, 64)
 
 
-def test_what_no_model_file_can_hold_is_refused_before_it_is_trained(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from minetrace.models import architectures
-
-    monkeypatch.setattr(architectures, "LARGEST", 1000)
-    with pytest.raises(ModelError, match="more than a model file can hold"):
-        build(Network("probe", hidden=64), 64, 1, 16)
-
-
 def test_pooling_is_what_the_library_pools() -> None:
     from minetrace.models.prithvi import FixedPool
 

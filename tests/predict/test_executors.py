@@ -32,11 +32,11 @@ needs_no_cuda = pytest.mark.skipif(
 class Coarse(Executor):
     """Runs the network in int8, which no gate may let through."""
 
-    def start(self, onnx: bytes, path: Path, threads: int) -> Any:
+    def start(self, onnx: bytes, path: Path, threads: int, weights: bytes = b"") -> Any:
         from minetrace.models.int8 import quantised
 
         pytest.importorskip("onnx", reason="pip install 'minetrace[train]'")
-        return super().start(quantised(onnx, [windows(4)]), path, threads)
+        return super().start(quantised(onnx, [windows(4)]), path, threads, weights)
 
 
 COARSE = Coarse("coarse", "CPUExecutionProvider")

@@ -2,7 +2,8 @@
 
 A model file is a folder or zip of ``model.onnx`` and ``model.json``; the JSON is a STAC item with
 the machine-learning model extension (https://github.com/stac-extensions/mlm) whose
-``minetrace:`` properties hold what the extension has no word for.
+``minetrace:`` properties hold what the extension has no word for. A graph of more than 2 GB has
+its weights beside it, in ``model.weights``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from minetrace.errors import ModelError
 
 Output = Literal["pixels", "patch"]
 Level = Literal["toa", "boa", "any"]
+ONNX, WEIGHTS = "model.onnx", "model.weights"
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 
 
@@ -57,7 +59,10 @@ class ModelCard:
         calibrated: True if the probability may be read as one.
         data: sources and licences of the training data.
         metrics: figures as measured, with what they were measured on.
-        sha256: hash of ``model.onnx``, empty for a scorer without a file.
+        weights_sha256: hash of ``model.weights``, which lies beside a graph too large to hold its
+            weights itself; empty where it does.
+        sha256: hash of ``model.onnx`` with ``weights_sha256`` after it, so that it stands for both
+            files; empty for a scorer without a file.
     """
 
     name: str
@@ -83,6 +88,7 @@ class ModelCard:
     description: str = ""
     data: tuple[Mapping[str, str], ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    weights_sha256: str = ""
     sha256: str = ""
 
     def __post_init__(self) -> None:
@@ -146,6 +152,7 @@ class ModelCard:
             "resolution_m": self.resolution_m, "tolerance": self.tolerance,
             "calibrated": self.calibrated, "data": [dict(d) for d in self.data],
             "metrics": dict(self.metrics), "sha256": self.sha256,
+            **({"weights_sha256": self.weights_sha256} if self.weights_sha256 else {}),
         }  # fmt: skip
         shape = [-1, len(self.bands), self.call_px, self.call_px]
         properties = {
@@ -174,9 +181,14 @@ class ModelCard:
         return {
             "type": "Feature", "stac_version": "1.1.0", "stac_extensions": [MLM], "id": self.name,
             "geometry": None, "properties": properties, "links": [],
-            "assets": {"model": {
-                "href": "./model.onnx", "type": "application/octet-stream; framework=onnx",
-                "roles": ["mlm:model"], "mlm:artifact_type": "onnx"}},
+            "assets": {
+                "model": {
+                    "href": f"./{ONNX}", "type": "application/octet-stream; framework=onnx",
+                    "roles": ["mlm:model"], "mlm:artifact_type": "onnx"},
+                **({"weights": {
+                    "href": f"./{WEIGHTS}", "type": "application/octet-stream",
+                    "roles": ["mlm:weights"]}} if self.weights_sha256 else {}),
+            },
         }  # fmt: skip
 
     @classmethod

@@ -113,6 +113,8 @@ def export_int8(
     onnx, card = read_model(model)
     if "int8" in card.metrics:
         raise ModelError(f"{model}: is in int8 already; give the model that it was made from")
+    if card.weights_sha256:
+        raise ModelError(f"{model}: is too large for int8, its weights lie beside its graph")
     before = OnnxScorer.open(model)
     parts = _Parts.of(data)
     images = _given(before, parts.train)

@@ -279,7 +279,7 @@ def _write(study: TrainStudy, chips: AuditedSet, learnt: Learnt, out: Path) -> T
     }  # fmt: skip
     made = _made(study, chips, learnt)
     card = _card(study, chips.data, learnt, {**metrics, **made})
-    card = write_model(out / MODEL, learnt.model.onnx, card)
+    card = write_model(out / MODEL, learnt.model.onnx, card, learnt.model.weights)
     report = out / REPORT
     write_report(report, card, chips, learnt.looks, out / MODEL)
     return Trained(out / MODEL, card, learnt.looks, report)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Tokens = Literal["patch", "class", "both"]
-LARGEST = 2**31 - 2**24  # bytes of weights in one ONNX file, which is one message of protobuf
 DESIGNS = {
     "unet": "our U-Net: width, depth and fold to choose",
     "patchnet": "ours for windows of 48 px: no up or left, answers every 8 px; takes reflectance",
@@ -108,15 +107,13 @@ def build(network: Network, bands: int, logits: int, window: int) -> nn.Module:
         window: side of the input, pixels.
 
     Raises:
-        ModelError: its library knows no such network, the window does not suit it, or its weights
-            are too large for a model file.
+        ModelError: its library knows no such network, or the window does not suit it.
         MissingExtraError: its library is not installed.
     """
     import torch
 
     state = torch.get_rng_state()
     net = _BUILDERS[network.family](network, bands, logits, window)
-    _refuse_unwritable(network, net)
     side = window if network.output == "pixels" else 1
     after = torch.get_rng_state()
     try:
@@ -130,17 +127,6 @@ def build(network: Network, bands: int, logits: int, window: int) -> nn.Module:
         torch.set_rng_state(state)
         raise ModelError(_misfit(network, window, f"its answer has the shape {shape}"))
     return net.train()
-
-
-def _refuse_unwritable(network: Network, net: nn.Module) -> None:
-    """Say before the training, not after it, that a network cannot become a model file."""
-    size = sum(p.numel() * p.element_size() for p in net.parameters())
-    if size > LARGEST:
-        name = network.backbone or network.design
-        raise ModelError(
-            f"network {name}: its {size / 1e9:.1f} GB of weights are more than a model file can "
-            f"hold, {LARGEST / 1e9:.1f} GB; choose a smaller size"
-        )
 
 
 def _misfit(network: Network, window: int, why: object) -> str:

@@ -22,7 +22,7 @@ from minetrace.models.isotonic import isotonic
 from minetrace.models.operating_point import Rule, choose_threshold
 from minetrace.models.parity import check_parity
 from minetrace.models.temperature import probabilities, temperature
-from minetrace.models.torch_export import Finished, graph_of
+from minetrace.models.torch_export import Finished, files_of
 from minetrace.models.validation import known_logits
 
 CHECKED = 16  # windows of real chips on which graph and network are compared
@@ -35,6 +35,7 @@ class FinishedModel:
 
     Attributes:
         onnx: the graph.
+        weights: that lie beside it; none where it holds them.
         calibration: folded into it.
         threshold: a detection from this probability on.
         parity: largest difference of a probability between graph and networks.
@@ -43,6 +44,7 @@ class FinishedModel:
     """
 
     onnx: bytes
+    weights: bytes
     calibration: Calibration
     threshold: float
     parity: float
@@ -77,9 +79,10 @@ def finish(
         threshold = choose_threshold(labels > 0, said, rule)
     finished = Finished(nets, how)
     bands = len(validation.survey.bands)
-    onnx = graph_of(finished, bands, side)
-    apart = _parity(onnx, finished, _pictures(validation, bands, side))
-    return FinishedModel(onnx, how, threshold, apart, fits and way != "none", len(nets) > 1)
+    onnx, weights = files_of(finished, bands, side)
+    apart = _parity(onnx, weights, finished, _pictures(validation, bands, side))
+    calibrated = fits and way != "none"
+    return FinishedModel(onnx, weights, how, threshold, apart, calibrated, len(nets) > 1)
 
 
 def figures(
@@ -119,7 +122,10 @@ def _pictures(chips: Pool, bands: int, side: int) -> NDArray[np.float32]:
     return rng.normal(size=(CHECKED, bands, side, side)).astype(np.float32)
 
 
-def _parity(onnx: bytes, finished: Finished, images: NDArray[np.float32]) -> float:
+def _parity(
+    onnx: bytes, weights: bytes, finished: Finished, images: NDArray[np.float32]
+) -> float:  # fmt: skip
     with torch.no_grad():
         _, expected = finished(torch.from_numpy(images))
-    return check_parity(onnx, images, expected.numpy().reshape(-1).astype(np.float64))
+    said = expected.numpy().reshape(-1).astype(np.float64)
+    return check_parity(onnx, images, said, weights)

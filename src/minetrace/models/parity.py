@@ -9,18 +9,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from minetrace.core.model import WEIGHTS
 from minetrace.errors import ModelError
 
 TOLERANCE = 1e-4  # of a probability
 
 
-def check_parity(onnx: bytes, images: NDArray[np.float32], expected: NDArray[np.float64]) -> float:
+def check_parity(
+    onnx: bytes, images: NDArray[np.float32], expected: NDArray[np.float64], weights: bytes = b""
+) -> float:  # fmt: skip
     """Run a graph on single windows and compare.
 
     Args:
         onnx: the graph, as `plain_net.to_onnx` gives it.
         images: (n, bands, side, side).
         expected: (n,) probabilities of the network it was made from.
+        weights: that lie beside the graph, if any.
 
     Returns:
         The largest difference.
@@ -30,7 +34,10 @@ def check_parity(onnx: bytes, images: NDArray[np.float32], expected: NDArray[np.
     """
     import onnxruntime as ort
 
-    session = ort.InferenceSession(onnx, providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    if weights:
+        options.add_external_initializers_from_files_in_memory([WEIGHTS], [weights], [len(weights)])
+    session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     found = session.run(["probability"], {"image": images})[0].reshape(-1)
     apart = float(np.abs(found - expected).max())
     if not apart <= TOLERANCE:

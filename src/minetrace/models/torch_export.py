@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
 
+from minetrace.core.model import ONNX, WEIGHTS
 from minetrace.models import plain_net
 from minetrace.models.calibration import Calibration
 from minetrace.models.patch_net import PatchNet
 
 OPSET = 17
+LARGEST = 2**31 - 2**24  # bytes of weights in a graph, which is one message of protobuf
 
 
 class Finished(nn.Module):
@@ -56,6 +60,24 @@ def _sure(logits: Tensor, how: Calibration) -> Tensor:
     return bent
 
 
+def files_of(finished: Finished, bands: int, window: int) -> tuple[bytes, bytes]:
+    """The graph of a model file, and the weights that lie beside it if it cannot hold them."""
+    if sum(p.numel() * p.element_size() for p in finished.parameters()) <= LARGEST:
+        return graph_of(finished, bands, window), b""
+    import onnx
+
+    with TemporaryDirectory(prefix="minetrace-export-") as scratch:
+        traced, folder = Path(scratch) / "traced", Path(scratch) / "model"
+        traced.mkdir()
+        folder.mkdir()
+        _trace(finished, bands, window, str(traced / ONNX))  # a large one in a file a weight
+        onnx.save_model(
+            onnx.load(traced / ONNX), folder / ONNX, save_as_external_data=True,
+            all_tensors_to_one_file=True, location=WEIGHTS,
+        )  # fmt: skip
+        return (folder / ONNX).read_bytes(), (folder / WEIGHTS).read_bytes()
+
+
 def graph_of(finished: Finished, bands: int, window: int) -> bytes:
     """The graph of a model file; of our own patch networks one that takes any side."""
     nets = [net for net in finished.nets if isinstance(net, PatchNet)]
@@ -71,14 +93,18 @@ def to_onnx(finished: Finished, bands: int, window: int) -> bytes:
     The tracing exporter is used: it needs no further package and takes seconds, not half a minute.
     """
     held = io.BytesIO()
+    _trace(finished, bands, window, held)
+    return held.getvalue()
+
+
+def _trace(finished: Finished, bands: int, window: int, target: io.BytesIO | str) -> None:
     image = torch.zeros(2, bands, window, window)
     ports = ["logits", "probability"]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # that another exporter is the default; shapes traced
         torch.onnx.export(
-            finished.eval(), (image,), held,  # type: ignore[arg-type]  # a stream will do
+            finished.eval(), (image,), target,  # type: ignore[arg-type]  # a stream will do
             dynamo=False, opset_version=OPSET,
             input_names=["image"], output_names=ports,
             dynamic_axes={name: {0: "n"} for name in ("image", *ports)},
         )  # fmt: skip
-    return held.getvalue()

@@ -17,6 +17,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from minetrace.core.model import WEIGHTS
 from minetrace.errors import MissingExtraError, ModelError
 
 MOST_APART = 1e-3  # of a probability; scores are stored in steps of a tenth of it
@@ -47,8 +48,14 @@ class Executor:
     settings: tuple[tuple[str, str], ...] = ()
     optimised: bool = True
 
-    def start(self, onnx: bytes, path: Path, threads: int) -> Any:
+    def start(self, onnx: bytes, path: Path, threads: int, weights: bytes = b"") -> Any:
         """A session that runs here, and nowhere else: no falling back in silence.
+
+        Args:
+            onnx: the graph.
+            path: of its model, for errors.
+            threads: intra-op.
+            weights: that lie beside the graph, if any.
 
         Raises:
             ModelError: ONNX Runtime cannot load the network.
@@ -62,6 +69,15 @@ class Executor:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if not self.optimised:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if weights:
+            if not hasattr(options, "add_external_initializers_from_files_in_memory"):
+                raise ModelError(
+                    f"{path}: has its weights beside its graph, which ONNX Runtime "
+                    f"{ort.__version__} cannot join; pip install --upgrade onnxruntime"
+                )
+            options.add_external_initializers_from_files_in_memory(
+                [WEIGHTS], [weights], [len(weights)]
+            )
         self._refuse_absent()
         try:
             session = ort.InferenceSession(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from minetrace.core.model import ModelCard, Scaling
 from minetrace.errors import ModelError
 from minetrace.predict.executors import REFERENCE
-from minetrace.predict.model_file import read_model
+from minetrace.predict.model_file import read_model, read_weights
 from minetrace.predict.onnx import OnnxScorer
 
 SEED = 7
@@ -57,7 +57,7 @@ def check_model(path: Path) -> ModelCheck:
         ModelError: it was tampered with, is not ONNX, or does not do what its card says.
     """
     onnx, card = read_model(path)
-    session = REFERENCE.start(onnx, path, 1)
+    session = REFERENCE.start(onnx, path, 1, read_weights(path, card))
     answer, dense = _array_answer(session, card) if card.input_shape else _image_answer(path)
     _check_probability(answer, path)
     if dense is not None and dense > DENSE_TOLERANCE:

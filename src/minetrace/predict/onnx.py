@@ -25,7 +25,7 @@ from minetrace.predict.executors import (
     candidates,
     first_line,
 )
-from minetrace.predict.model_file import read_model, write_model
+from minetrace.predict.model_file import read_model, read_weights, write_model
 
 __all__ = ["OnnxScorer", "write_model"]
 
@@ -67,7 +67,8 @@ class OnnxScorer:
         path = Path(path)
         onnx, card = read_model(path)
         _refuse_without_images(card, path)
-        executor, session = _started(candidates(device), onnx, path, threads)
+        weights = read_weights(path, card)
+        executor, session = _started(candidates(device), onnx, path, threads, weights)
         _check_ports(session, card, path)
         scorer = cls(path, card, threads, executor, [session])
         scorer._try()
@@ -116,19 +117,18 @@ class OnnxScorer:
 
     def _session(self) -> Any:
         if not self._sessions:
-            self._sessions.append(self.executor.start(self._network(), self.path, self.threads))
+            self._sessions.append(self._start(self.executor))
         return self._sessions[0]
 
-    def _network(self) -> bytes:
+    def _start(self, executor: Executor) -> Any:
         onnx, card = read_model(self.path)
         if card.sha256 != self.card.sha256:
             raise ModelError(f"{self.path}: the model was exchanged while it was in use; run again")
-        return onnx
+        return executor.start(onnx, self.path, self.threads, read_weights(self.path, card))
 
     def _gate(self) -> ParityGate:
         if not self._gates:
-            reference = REFERENCE.start(self._network(), self.path, self.threads)
-            ask = partial(self._ask, reference)
+            ask = partial(self._ask, self._start(REFERENCE))
             self._gates.append(ParityGate(self.executor, ask, self.path))
         return self._gates[0]
 
@@ -146,14 +146,14 @@ class OnnxScorer:
 
 
 def _started(
-    wanted: Sequence[Executor], onnx: bytes, path: Path, threads: int
+    wanted: Sequence[Executor], onnx: bytes, path: Path, threads: int, weights: bytes
 ) -> tuple[Executor, Any]:
     """The first executor that is to be had, and its session."""
     *first, last = wanted
     for executor in first:
         with suppress(MissingExtraError):
-            return executor, executor.start(onnx, path, threads)
-    return last, last.start(onnx, path, threads)
+            return executor, executor.start(onnx, path, threads, weights)
+    return last, last.start(onnx, path, threads, weights)
 
 
 def _refuse_without_images(card: ModelCard, path: Path) -> None:

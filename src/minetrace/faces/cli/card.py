@@ -35,6 +35,7 @@ def card_facts(card: ModelCard) -> list[tuple[str, str]]:
         ("data", "; ".join(" ".join(map(str, source.values())) for source in card.data)),
         ("licence", card.licence or "not said"),
         ("figures", "; ".join(_figures(card))),
+        ("weights", card.weights_sha256 and f"beside the graph, sha256 {card.weights_sha256}"),
         ("sha256", card.sha256),
     ]
 
