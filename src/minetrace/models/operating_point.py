@@ -16,7 +16,7 @@ LOWEST, HIGHEST = 0.01, 0.99
 def choose_threshold(
     label: NDArray[np.bool_], probability: NDArray[np.float64], rule: Rule
 ) -> float:
-    """The threshold that a rule picks on labelled scores, to four places.
+    """The threshold that a rule picks on labelled scores, to four places where these tell them apart.
 
     Args:
         label: (n,).
@@ -25,10 +25,10 @@ def choose_threshold(
             is the share of the zeros that may be false alarms.
     """
     if isinstance(rule, float):
-        found = threshold_at(rule, label, probability)
+        found = round(threshold_at(rule, label, probability), 4)
     else:
         found = _best_f(label, probability, 1.0 if rule == "f1" else 0.5)
-    return round(float(np.clip(found, LOWEST, HIGHEST)), 4)
+    return float(np.clip(found, LOWEST, HIGHEST))
 
 
 def _best_f(label: NDArray[np.bool_], probability: NDArray[np.float64], beta: float) -> float:
@@ -42,4 +42,11 @@ def _best_f(label: NDArray[np.bool_], probability: NDArray[np.float64], beta: fl
     f = (1 + weight) * hit[ends] / (ends + 1 + weight * hit[-1])
     best = int(f.argmax())
     after = score[ends[best + 1]] if best + 1 < len(ends) else score[ends[best]]
-    return float((score[ends[best]] + after) / 2)
+    return _between(float(after), float(score[ends[best]]))
+
+
+def _between(low: float, high: float) -> float:
+    """Half way, to four places, or to as many as it takes to lie above the one, not the other."""
+    middle = (low + high) / 2
+    rounded = (round(middle, places) for places in range(4, 12))
+    return next((one for one in rounded if low < one <= high), middle)
