@@ -90,12 +90,14 @@ class Trained:
         card: its card.
         looks: of each network.
         report: the page about it.
+        doubts: why its probabilities may be far off, a line each.
     """
 
     model: Path
     card: ModelCard
     looks: tuple[tuple[Look, ...], ...]
     report: Path
+    doubts: tuple[str, ...] = ()
 
 
 def train(
@@ -280,9 +282,20 @@ def _write(study: TrainStudy, chips: AuditedSet, learnt: Learnt, out: Path) -> T
     made = _made(study, chips, learnt)
     card = _card(study, chips.data, learnt, {**metrics, **made})
     card = write_model(out / MODEL, learnt.model.onnx, card, learnt.model.weights)
-    report = out / REPORT
-    write_report(report, card, chips, learnt.looks, out / MODEL)
-    return Trained(out / MODEL, card, learnt.looks, report)
+    report, said = out / REPORT, _doubts(learnt)
+    write_report(report, card, chips, learnt.looks, out / MODEL, said)
+    return Trained(out / MODEL, card, learnt.looks, report, said)
+
+
+def _doubts(learnt: Learnt) -> tuple[str, ...]:
+    """Why what was calibrated may be far off; what was not says so by itself."""
+    from minetrace.models.calibration import doubts
+
+    if not learnt.model.calibrated:
+        return ()
+    pool = learnt.parts["val"]
+    mined = np.count_nonzero((pool.shares()[:, 1:] > 0).any(axis=1))
+    return tuple(doubts(learnt.model.calibration, len(pool), int(mined)))
 
 
 def _made(study: TrainStudy, chips: AuditedSet, learnt: Learnt) -> dict[str, Any]:

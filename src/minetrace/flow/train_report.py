@@ -33,7 +33,8 @@ figcaption{font-size:.85rem;color:#555}svg{max-width:100%;height:auto}
 
 
 def write_report(
-    path: Path, card: ModelCard, chips: AuditedSet, looks: Sequence[Sequence[Look]], model: Path
+    path: Path, card: ModelCard, chips: AuditedSet, looks: Sequence[Sequence[Look]], model: Path,
+    doubts: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Write the page; it opens by double click and needs nothing else.
 
@@ -43,10 +44,11 @@ def write_report(
         chips: with their parts and the audit of those.
         looks: of each network.
         model: the model folder, which judges the pictures as a run would.
+        doubts: why its probabilities may be far off.
     """
     body = [
         f"<h1>{escape(card.name)}</h1><p>{escape(card.description)}</p>",
-        _figures(card),
+        _figures(card), *(f"<p class=leak>{escape(doubt)}</p>" for doubt in doubts),
         "<h2>Course</h2>", _course(looks),
         "<h2>Pictures</h2>", _pictures(card, chips.data, model),
         chips.page,

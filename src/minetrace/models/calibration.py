@@ -7,10 +7,14 @@ mines are as common as among those chips.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+FLAT = 0.2  # a slope below which hardly anything of the network's own sureness is left
+FEW_CHIPS, FEW_MINED = 100, 20
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,25 @@ def calibrate(label: ArrayLike, logit: ArrayLike) -> Calibration:
         if np.abs(step).max() < 1e-10:
             break
     return Calibration(float(answer[0]), float(answer[1]))
+
+
+def doubts(how: Calibration, chips: int, mined: int) -> Iterator[str]:
+    """Why probabilities may be far from the truth elsewhere, a line each with its remedy.
+
+    Args:
+        how: what was fitted.
+        chips: that it was fitted on.
+        mined: those among them that hold a mine.
+    """
+    if chips < FEW_CHIPS or mined < FEW_MINED:
+        yield (
+            f"the probability is calibrated on {chips:,} validation chips, {mined:,} of them with "
+            f"a mine; below {FEW_CHIPS} and {FEW_MINED} it may be far off: give more chips to the "
+            "part 'val', and read the calibration error that minetrace evaluate finds on 'test'"
+        )
+    if how.slope < FLAT:
+        yield (
+            f"calibration made the answers nearly flat (slope {how.slope:.2g}): on the validation "
+            "part the network is sure of much that is wrong; train on more or other chips, for "
+            "fewer steps, or compare finish.calibration: temperature"
+        )

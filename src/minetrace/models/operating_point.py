@@ -16,7 +16,7 @@ LOWEST, HIGHEST = 0.01, 0.99
 def choose_threshold(
     label: NDArray[np.bool_], probability: NDArray[np.float64], rule: Rule
 ) -> float:
-    """The threshold that a rule picks on labelled scores, to four places where these tell them apart.
+    """The threshold that a rule picks on labelled scores, to four places where that is enough.
 
     Args:
         label: (n,).

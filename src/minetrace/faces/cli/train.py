@@ -47,4 +47,6 @@ def command(
                  processes=processes)  # fmt: skip
     typer.echo(f"{done.model} written")
     facts(card_facts(done.card))
+    for doubt in done.doubts:
+        typer.echo(f"warning: {doubt}", err=True)
     typer.echo(f"Report: {done.report}. Use it: minetrace run --model {done.model}")
