@@ -88,6 +88,7 @@ def test_the_command_trains_and_goes_on(
     first = CliRunner().invoke(app, words)
     assert first.exit_code == 0, first.output
     assert "minetrace run --model" in first.output
+    assert "warning: the probability is calibrated on" in first.output
     before = (tmp_path / "out/state.pt").read_bytes()
     again = CliRunner().invoke(app, [*words, "--quiet"])
     assert again.exit_code == 0, again.output

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minetrace.core.metrics import reliability, roc_auc
-from minetrace.models.calibration import Calibration, calibrate
+from minetrace.models.calibration import Calibration, calibrate, doubts
 
 
 def test_what_was_bent_is_bent_back() -> None:
@@ -30,6 +30,23 @@ def test_scores_that_part_the_classes_stay_finite_and_in_order() -> None:
 
 def test_far_logits_do_not_overflow() -> None:
     assert Calibration(1.0, 0.0).probability([-1e9, 1e9]).tolist() == pytest.approx([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("slope", "chips", "mined", "said"),
+    [
+        (1.0, 100, 20, []),
+        (1.0, 60, 30, ["60 validation chips, 30"]),
+        (1.0, 900, 3, ["900 validation chips, 3"]),
+        (0.05, 900, 90, ["slope 0.05"]),
+    ],
+)
+def test_few_chips_and_a_flat_answer_are_doubted(
+    slope: float, chips: int, mined: int, said: list[str]
+) -> None:
+    found = list(doubts(Calibration(slope, 0.0), chips, mined))
+    assert len(found) == len(said)
+    assert all(words in line for words, line in zip(said, found, strict=True))
 
 
 def crooked(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

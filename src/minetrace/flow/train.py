@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from minetrace.core.data_set import DataSet
+from minetrace.core.data_set import IGNORE, DataSet
 from minetrace.core.model import ModelCard
 from minetrace.core.provenance import fingerprint
 from minetrace.errors import DataSetError
@@ -294,8 +294,9 @@ def _doubts(learnt: Learnt) -> tuple[str, ...]:
     if not learnt.model.calibrated:
         return ()
     pool = learnt.parts["val"]
-    mined = np.count_nonzero((pool.shares()[:, 1:] > 0).any(axis=1))
-    return tuple(doubts(learnt.model.calibration, len(pool), int(mined)))
+    masks = (pool[number][1] for number in range(len(pool)))
+    mined = sum(bool(((mask > 0) & (mask != IGNORE)).any()) for mask in masks)
+    return tuple(doubts(learnt.model.calibration, len(pool), mined))
 
 
 def _made(study: TrainStudy, chips: AuditedSet, learnt: Learnt) -> dict[str, Any]:
