@@ -94,7 +94,8 @@ def _distances(found: Audit) -> Table:
         (pair, *(_metres(q[name]) for name in quantiles)) for pair, q in found.distances.items()
     ]
     return Table("Distances", "Metres between the edges of chips, by share of chips below it; "
-                 "0 m: they touch or overlap.", rows)  # fmt: skip
+                 "0 m: they touch, which is allowed, or overlap, which is a finding above.",
+                 rows)  # fmt: skip
 
 
 def _metres(value: float) -> str:
@@ -104,8 +105,13 @@ def _metres(value: float) -> str:
 def _balance(found: Audit) -> Table:
     words = list(next(iter(found.balance.values())))
     rows = [("split", *words)] + [
-        (name, *(f"{shares.get(word, 0):.2%}" for word in words))
+        (name, *(_share(shares.get(word, 0)) for word in words))
         for name, shares in found.balance.items()
     ]
     return Table("Classes", "Share of the pixels (of the chips, where they are labelled as a "
                  "whole); ignore: nobody knows.", rows)  # fmt: skip
+
+
+def _share(value: float) -> str:
+    """Percent with two digits that count: a mine is rarely a hundredth of the pixels."""
+    return f"{value:.2%}" if value == 0 or value >= 0.001 else f"{float(f'{100 * value:.1e}'):.7g}%"
