@@ -233,6 +233,34 @@ def test_periods_in_cells_and_names() -> None:
             period_in_name(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("amazon_48px_0.50_2023-01-01_2023-12-31.geojson", "2023"),
+        ("amazon_48px_0.50_2023-01-01_2024-01-01-dissolved.geojson", "2023"),
+        ("amazon_48px_2025-01-01_2025-03-31.geojson", "2025-q1"),
+        ("m_2024-02-01_to_2024-02-29.gpkg", "2024-02"),
+        ("amazon_cumulative2018-2023.geojson", "2023"),
+    ],
+)
+def test_days_in_a_name_and_years_up_to_one(name: str, label: str) -> None:
+    assert period_in_name(name).label == label
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("m_2018-2023.geojson", "such as 2023=m_2018"),
+        ("m_2024-03.gpkg", "such as 2024=m_2024"),
+        ("m_2024-02-01_2024-07-15.gpkg", "such as 2024=m_2024"),
+        ("m_2024-02-01_2024-02-31.gpkg", "such as 2024=m_2024"),
+    ],
+)
+def test_a_name_that_leaves_it_open_is_answered_with_its_own_year(name: str, remedy: str) -> None:
+    with pytest.raises(mt.UserError, match=remedy):
+        period_in_name(name)
+
+
 def test_told_increments_are_not_tallied_as_all_that_is_mined(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     for year, place in zip((2020, 2021), PLACES, strict=True):
         told = squares(place, **{"Mined area (ha)": [80.0]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from minetrace.core.period import Period
@@ -13,6 +13,13 @@ _YEAR_QUARTER = re.compile(r"([0-9]{4})(0[0-4])")
 _DAY = re.compile(r"([0-9]{4})-01-01(?:[ T]00:00:00.*)?")
 _MONTH_IN_NAME = re.compile(
     r"(?<![0-9])(?:19|20)\d\d(?:0[1-4]|[-_](?:0[1-9]|1[0-2]))(?![0-9a-z])", re.IGNORECASE
+)
+_DAYS_IN_NAME = re.compile(
+    r"(?<![0-9])((?:19|20)\d\d-\d\d-\d\d)[-_]+(?:to[-_]+)?((?:19|20)\d\d-\d\d-\d\d)(?![0-9])"
+)
+_ALL_SO_FAR = re.compile(
+    r"cumulative[-_ ]*(?:19|20)\d\d[-_ ]*(?:to[-_ ]*)?((?:19|20)\d\d)(?![0-9]|-?q[0-9])",
+    re.IGNORECASE,
 )
 _IN_NAME = re.compile(
     r"(?<![0-9])((?:19|20)\d\d(?:0[0-4]|-?q[1-4])?)(?![0-9]|-?q[0-9])", re.IGNORECASE
@@ -41,24 +48,59 @@ def period_in_name(name: str) -> Period:
     """The one period that a file's name holds, such as ``mines_2021.gpkg``.
 
     Six digits as ``201903`` are a quarter to some and a month to others, so in a name they are
-    neither; ``201900`` can only be the year.
+    neither; ``201900`` can only be the year. A first and a last day that bound a year, a quarter or
+    a month are that (``2025-01-01_2025-03-31``), whether the last day belongs to it or not; what is
+    cumulative through ``2018-2023`` shows the last of them.
 
     Raises:
         PeriodError: it holds none, several, or what may be a month.
     """
+    if days := _DAYS_IN_NAME.search(name):
+        return _between(days[1], days[2], name)
+    if so_far := _ALL_SO_FAR.search(name):
+        return Period.parse(so_far[1])
     if month := _MONTH_IN_NAME.search(name):
+        year = month[0][:4]
         raise PeriodError(
             f"{name}: {month[0]} in the name may be a month; say which period it is, such as "
-            f"2021={name} or 2021-q1={name}, or name the column that holds it with --period-column"
+            f"{year}={name} or {year}-q1={name}, or name the column that holds it with "
+            "--period-column"
         )
     found = dict.fromkeys(match.lower() for match in _IN_NAME.findall(name))
     if len(found) != 1:
         said = f"several periods ({', '.join(found)})" if found else "no period"
+        one = period_of(list(found)[-1]).label if found else "2021"
         raise PeriodError(
-            f"{name}: the name holds {said}; say which it is, such as 2021={name}, or name the "
+            f"{name}: the name holds {said}; say which it is, such as {one}={name}, or name the "
             "column that holds it with --period-column"
         )
     return period_of(next(iter(found)))
+
+
+def _between(first: str, last: str, name: str) -> Period:
+    """The year, quarter or month from a first day to a last, or to the day after it."""
+    try:
+        start, end = date.fromisoformat(first), date.fromisoformat(last)
+        spans = _from(start)
+    except ValueError:
+        spans = ()
+    for period in spans:
+        if end in (period.last_day, period.end):
+            return period
+    raise PeriodError(
+        f"{name}: {first} to {last} in the name is neither a year, a quarter nor a month; say "
+        f"which period it is, such as {first[:4]}={name}"
+    )
+
+
+def _from(start: date) -> tuple[Period, ...]:
+    """What of a calendar begins on a day: a year, a quarter, a month."""
+    next_month = (start.replace(day=1) + timedelta(days=31)).replace(day=1)
+    spans = (
+        Period.year(start.year), Period.quarter(start.year, (start.month + 2) // 3),
+        Period(start.replace(day=1), next_month, f"{start:%Y-%m}"),
+    )  # fmt: skip
+    return tuple(period for period in spans if period.start == start)
 
 
 def _is_new_year(value: Any) -> bool:
