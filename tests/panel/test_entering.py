@@ -12,8 +12,9 @@ import shapely
 
 from minetrace.core.footprints import Footprints
 from minetrace.core.period import Period
-from minetrace.errors import OutlineError
+from minetrace.errors import OutlineError, PeriodError, RasterError
 from minetrace.flow.entering import Choice, enter
+from minetrace.flow.panel_folder import refuse_unlikely
 from minetrace.flow.tallies import TallyRequest, count
 from minetrace.panel.build import build_panel
 from minetrace.panel.dateline import cut_at_date_line
@@ -98,6 +99,28 @@ def test_of_several_layers_none_is_taken_silently(tmp_path: Path) -> None:
         enter([path], MINED)
 
 
+def test_what_is_named_anew_and_what_is_published_as_new_is_said(tmp_path: Path) -> None:
+    names = {"id": [7], "iso_a3": ["GHA"], "country_name": ["Ghana"], "year": [2019]}
+    table(square(), **names).to_file(tmp_path / "panel.gpkg")
+    (said,) = enter([tmp_path / "panel.gpkg"]).notes
+    assert "id (named anew), iso_a3 (named anew), country_name (named anew)" in said
+    told = table(square(), **{"Mined area (ha)": [80.0]})
+    told.to_file(tmp_path / "mining_202300.geojson")
+    entered = enter([tmp_path / "mining_202300.geojson"])
+    for counts, warned in ((None, 1), ("new", 0)):
+        entered.notes.clear()
+        refuse_unlikely(entered, counts)
+        assert sum("give --counts new" in note for note in entered.notes) == warned
+
+
+def test_a_name_is_checked_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "no_outlines_2019.gpkg").write_text("broken")
+    table(square()).to_file(tmp_path / "mines.gpkg")
+    files = [tmp_path / "no_outlines_2019.gpkg", tmp_path / "mines.gpkg"]
+    with pytest.raises(PeriodError, match="no period"):
+        enter(files, MINED)
+
+
 # --- rasters ------------------------------------------------------------------------------------
 
 
@@ -126,8 +149,13 @@ def test_the_highest_number_is_a_value_where_no_nodata_is_named(tmp_path: Path) 
     full = np.zeros((64, 64), dtype=np.uint8)
     full[10:30, 10:30] = 255
     path = raster(tmp_path / "bytes_2019.tif", full)
-    (found,) = enter([path], Choice(extent="mined", scale=1 / 255)).footprints.values()
-    assert found.hectares.tolist() == pytest.approx([4], rel=1e-2)
+    for scale in (1 / 255, 0.00392157, 0.003922, None):
+        (found,) = enter([path], Choice(extent="mined", scale=scale)).footprints.values()
+        assert found.hectares.tolist() == pytest.approx([4], rel=1e-2)
+    full[40, 40] = 90
+    other = raster(tmp_path / "grey_2019.tif", full)
+    with pytest.raises(RasterError, match=r"255 without a scale.* 0\.003922 for 0 to 255"):
+        enter([other], MINED)
 
 
 # --- outlines that are odd ----------------------------------------------------------------------

@@ -24,7 +24,7 @@ from minetrace.panel.names import NAME
 from minetrace.panel.rules.dissolve import dissolve
 from minetrace.panel.vintages import Reading, Vintage, recognise
 from minetrace.panel.when import period_in_name, period_of
-from minetrace.store.outlines import read_polygons
+from minetrace.store.outlines import columns_of, read_polygons
 
 LONLAT = "EPSG:4326"
 Judge = Callable[[Mapping[Period, Footprints]], tuple[dict[Period, Footprints], str]]
@@ -71,6 +71,7 @@ class Entered:
         patched: periods whose patches are still to become outlines where they meet.
         named: outlines with their names, by label of the period.
         told: whether files tell the hectares, so that none were measured of what they draw.
+        increments: whether a file is of a kind that is published as what was newly mined.
     """
 
     footprints: dict[Period, Footprints] = field(default_factory=dict)
@@ -79,6 +80,7 @@ class Entered:
     patched: set[Period] = field(default_factory=set)
     named: dict[str, Footprints] = field(default_factory=dict)
     told: bool = False
+    increments: bool = False
 
 
 def enter(
@@ -100,8 +102,9 @@ def enter(
     choice, found = choice or Choice(), Entered()
     hold = judge is not None or choice.name_column is not None
     parts: dict[Period, list[Footprints]] = {}
-    for word in inputs:
-        named, path = _named(str(word))
+    files = [_named(str(word)) for word in inputs]
+    _check_names(files, choice)
+    for named, path in files:
         source = (
             _raster(path, named, choice, found) if path.suffix.lower() in raster_files else None
         )
@@ -116,6 +119,21 @@ def enter(
         found.footprints[period] = dissolve(found.footprints[period])
     found.notes += _unlike(found.footprints)
     return found
+
+
+def _check_names(files: Sequence[tuple[Period | None, Path]], choice: Choice) -> None:
+    """Refuse a name that tells no period, where nothing else does, before anything is read."""
+    if choice.period_column is not None:
+        return
+    for named, path in files:
+        if named is not None or not path.is_file() or path.suffix.lower() == ".csv":
+            continue
+        try:
+            period_in_name(path.name)
+        except PeriodError:
+            reading = recognise(columns_of(path))
+            if reading.column(reading.vintage.period) is None:
+                raise
 
 
 def _take_names(found: Entered) -> None:
@@ -189,7 +207,10 @@ def _note(
     said = {"file": str(path), "taken for": reading.vintage.name, "rows": len(table)}
     found.files.append(said)
     text = f"{path.name}: {len(table):,} rows, taken for {reading.vintage.name}"
-    unused = [*reading.unknown, *_unit_notes(table, reading)]
+    anew = [own for name in reading.vintage.anew if (own := reading.column(name)) is not None]
+    unused = [*reading.unknown, *(f"{own} (named anew)" for own in anew)]
+    unused += _unit_notes(table, reading)
+    found.increments |= reading.vintage.increments
     found.notes.append(text + (f"; not used: {', '.join(unused)}" if unused else ""))
     return said
 

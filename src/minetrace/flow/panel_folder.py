@@ -220,10 +220,18 @@ def periods_of(panel: pd.DataFrame) -> tuple[Period, ...]:
 def refuse_unlikely(entered: Entered, counts: Counts | None) -> None:
     """Told hectares whose outlines never overlap those before are newly mined, most likely.
 
+    Of outlines that are published as newly mined ground and may overlap, or of one period alone,
+    it is noted how they are read.
+
     Raises:
         OutlineError: they are, and nobody said what the outlines count.
     """
     told = [f for f in entered.footprints.values() if len(f) and set(f.columns) & _HECTARES]
+    if counts is None and entered.increments:
+        entered.notes.append(
+            "warning: such files have been published as what was newly mined in each period, and "
+            "are read as all that is mined: give --counts new, or --counts present if that is right"
+        )
     if counts is not None or len(told) < 2:
         return
     before, now = told[0].geometry, told[1].geometry

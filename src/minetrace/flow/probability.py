@@ -22,6 +22,8 @@ from minetrace.vectors.outlines import OutlineRules, outlines
 
 raster_files = (".tif", ".tiff", ".vrt")
 TILE_PX = 2048
+_ROUNDED = 2e-4  # by which a share may pass 1: a scale of 1/255 is written as 0.003922
+_MASK = {0.0, 255.0}  # the numbers of a mask in eight bits
 _METRES_A_DEGREE = 111_320.0
 
 
@@ -31,13 +33,13 @@ def outlines_of(
     """Outlines of where a raster's first band reaches a threshold.
 
     Args:
-        path: a raster of shares: floats from 0 to 1, or integers with a scale in the file or in
-            ``scale``. Where it has no data nobody looked. In degrees it is warped, by nearest
-            pixel, to the UTM zone of its middle.
+        path: a raster of shares: floats from 0 to 1, integers with a scale in the file or in
+            ``scale``, or a mask of 0 and 1 or of 0 and 255 alone. Where it has no data nobody
+            looked. In degrees it is warped, by nearest pixel, to the UTM zone of its middle.
         extent: what the outlines mean.
         threshold: share from which on ground belongs to an outline.
         scale: what a value is multiplied by to be a share, whatever the file says; default: the
-            file's own scale, or none where values go to 1.
+            file's own scale, 1/255 of a mask of 0 and 255, or none where values go to 1.
 
     Raises:
         MissingFileError: it is not there.
@@ -83,14 +85,14 @@ class _Shares:
     def _scored(self, found: np.ma.MaskedArray[Any, Any]) -> NDArray[np.uint16]:
         share = np.ma.getdata(found).astype(np.float64) * self._scale
         known = ~np.ma.getmaskarray(found) & np.isfinite(share)
-        wrong = known & ((share < 0) | (share > 1))
+        wrong = known & ((share < 0) | (share > 1 + _ROUNDED))
         if wrong.any():
             value = share[wrong][0]
             raise RasterError(
                 f"{self._path}: holds {value / self._scale:g}, a share of {value:g}; shares lie "
-                "from 0 to 1: give --scale, such as 0.01 for percent"
+                "from 0 to 1: give --scale, such as 0.01 for percent or 0.003922 for 0 to 255"
             )
-        counts = np.rint(np.where(known, share, 0) * SCALE).astype(np.uint16)
+        counts = np.rint(np.where(known, np.minimum(share, 1), 0) * SCALE).astype(np.uint16)
         return np.where(known, counts, np.uint16(NOT_LOOKED))
 
 
@@ -103,15 +105,18 @@ def _scale(path: Path, source: rasterio.DatasetReader, given: float | None) -> f
     told = float(source.scales[0])
     if told != 1:
         return told
-    blocks = (source.read(1, window=window, masked=True) for _, window in source.block_windows(1))
-    known = (block.compressed()[np.isfinite(block.compressed())] for block in blocks)
-    top = max((float(values.max()) for values in known if len(values)), default=0.0)
-    if top > 1:
+    top, mask = 0.0, True
+    for _, window in source.block_windows(1):
+        block = source.read(1, window=window, masked=True).compressed()
+        values = np.unique(block[np.isfinite(block)])
+        if len(values):
+            top, mask = max(top, float(values[-1])), mask and set(values.tolist()) <= _MASK
+    if top > 1 and not mask:
         raise RasterError(
             f"{path}: values up to {top:g} without a scale; say with --scale what makes them "
-            "shares, such as 0.01 for percent or 0.0001"
+            "shares, such as 0.01 for percent, 0.003922 for 0 to 255, or 0.0001"
         )
-    return 1.0
+    return 1 / top if top > 1 else 1.0
 
 
 def _metric(source: rasterio.DatasetReader) -> tuple[str, float]:

@@ -27,10 +27,11 @@ class Vintage:
         extent: what its outlines mean, or None where only the user can say.
         score_mean: the column of scores, 0 to 1, if there is one.
         score_max: likewise, of the highest score under an outline.
+        increments: a period's outlines were newly mined in it, as they are published.
         hectares: columns that tell the hectares mined inside an outline; the first that is
             there counts.
         period: the column that tells the period.
-        country: the column that tells the country's ISO code of three letters.
+        anew: columns of names that a panel gives anew: countries, numbers of rows.
         patches: outlines are squares of single detections, to be dissolved.
     """
 
@@ -40,9 +41,10 @@ class Vintage:
     extent: Extent | None = None
     score_mean: str | None = None
     score_max: str | None = None
+    increments: bool = False
     hectares: tuple[str, ...] = ()
     period: str | None = None
-    country: str | None = None
+    anew: tuple[str, ...] = ()
     patches: bool = False
 
 
@@ -61,11 +63,11 @@ VINTAGES = (
     ),
     Vintage(
         "mined area told by outline", ("Mined area (ha)",), ("Polygon area (ha)", "year"),
-        extent="mined", hectares=("Mined area (ha)",), period="year",
+        extent="mined", increments=True, hectares=("Mined area (ha)",), period="year",
     ),
     Vintage(
         "tropical panel", ("iso_a3", "year"), ("id", "country_name", "area"),
-        extent="mined", period="year", country="iso_a3",
+        extent="mined", period="year", anew=("id", "iso_a3", "country_name"),
     ),
     Vintage(
         "panel of minetrace", ("site_id", "period", "extent"),

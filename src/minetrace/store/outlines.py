@@ -62,7 +62,8 @@ def read_polygons(path: Path) -> gpd.GeoDataFrame:
         OutlineError: it cannot be read, has no geometry, or does not say its CRS.
     """
     if not path.is_file():
-        raise MissingFileError(f"{path}: no such vector file")
+        hint = "; the shell found no file of that pattern" if set("*?") & set(str(path)) else ""
+        raise MissingFileError(f"{path}: no such vector file{hint}")
     return _read(path, OutlineError)
 
 
