@@ -139,3 +139,11 @@ def test_published_polygons_come_together(shared_data: Path) -> None:
     found = overlaps(labels)
     assert found.duplicates.sum() == 74
     assert len(np.unique(labels.id)) == 781
+
+
+def test_bare_points_without_dates_are_answered_with_what_to_write(tmp_path: Path) -> None:
+    path = write(tmp_path / "bare.geojson", [shapely.Point(-70, -12)])
+    with pytest.raises(LabelError, match=r"'start_date'\. It has none; .*when: 2023"):
+        read_labels(LabelFile(path, start_column="start_date"))
+    with pytest.raises(LabelError, match="leave out id"):
+        read_labels(LabelFile(path, id_column="id"))

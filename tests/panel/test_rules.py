@@ -322,6 +322,22 @@ def test_layers_pile_up_and_differences_say_what_is_new() -> None:
     assert total == pytest.approx(hectares[-1], rel=1e-6)  # edges that are cut are geodesics anew
 
 
+def test_layers_keep_the_scores_of_what_they_are_made_of() -> None:
+    big, small, far = square(-70, -12, 400), square(*moved(-70, -12, 250), 200), square(-69, -12)
+    found = {
+        year(2019): outlines(big, score_mean=[0.9], score_max=[0.95]),
+        year(2020): outlines(small, far, score_mean=[0.5, np.nan], score_max=[0.6, np.nan]),
+    }
+    last = cumulative(found)[year(2020)]
+    joined = last.columns["footprint_ha"] < 22
+    mean, highest = (last.columns[name] for name in ("score_mean", "score_max"))
+    assert mean[joined] == pytest.approx([(16 * 0.9 + 4 * 0.5) / 20], rel=1e-3)
+    assert highest[joined] == [0.95]
+    assert np.isnan([mean[~joined], highest[~joined]]).all()
+    plain = cumulative({**found, year(2021): outlines(far)})[year(2021)]
+    assert "score_mean" not in plain.columns
+
+
 def test_quarters_count_from_the_last_full_year_or_from_each_other() -> None:
     places = [square(-70 + 0.1 * k, -12) for k in range(3)]
     quarters = [Period.quarter(2025, 2), Period.quarter(2025, 3)]

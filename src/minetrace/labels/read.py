@@ -175,9 +175,12 @@ def _column(file: LabelFile, frame: gpd.GeoDataFrame, name: str) -> Any:
     if name not in frame:
         there = [str(c) for c in frame.columns if c != frame.geometry.name]
         hint = nearest(name, there)
+        remedy = "where all rows say the same, say it here: category: 1, when: 2023"
+        if name == file.id_column:
+            remedy = "leave out id, or add the column"
         raise LabelError(f"{file.path}: has no column {name!r}"
-                         + (f"; did you mean {hint!r}?" if hint else "")
-                         + f" It has {', '.join(there) or 'none'}")  # fmt: skip
+                         + (f"; did you mean {hint!r}?" if hint else ".")
+                         + f" It has {', '.join(there) or 'none'}; {remedy}")  # fmt: skip
     return frame[name]
 
 

@@ -66,8 +66,10 @@ def _causes(error: BaseException | None) -> str:
 
 def _unfit(package: str, error: Exception) -> str:
     return (
-        f"{package} is installed and cannot be loaded ({_first(error)}); install a torchvision "
-        "that fits this torch, of the same build (CPU or CUDA)"
+        f"{package} is installed and cannot be loaded ({_first(error)}); torch and torchvision "
+        "have to be of one build: pip install --force-reinstall torch torchvision (for CPU with "
+        "--index-url https://download.pytorch.org/whl/cpu), or, where nothing else needs it: "
+        "pip uninstall torchvision"
     )
 
 

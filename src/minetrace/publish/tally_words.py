@@ -9,7 +9,7 @@ import pandas as pd
 from minetrace.publish.words import INTERVAL, count, hectares
 
 TOP = 12
-WIDE = 28
+WIDE = 28, 60  # columns of a territory's name and class, least and most
 OVERLAP_HA = 0.01  # less is the rounding of a border
 SILENT = {
     "no site given": "nobody told whether it was looked at, so it may have mines",
@@ -25,13 +25,15 @@ def lines(table: pd.DataFrame) -> Iterator[str]:
         [measure, "cumulative_ha"], ascending=False
     )
     yield f"period {last['period'].iloc[0]}, the last of {table['period'].nunique()}"
-    yield f"{'territory':<{WIDE}}{measure:>14}{'cumulative_ha':>16}{'sites':>8}"
-    for _, row in units.head(TOP).iterrows():
-        yield _line(_name(row), row, measure)
+    names = [_name(row) for _, row in units.head(TOP).iterrows()]
+    wide = min(max([WIDE[0], *(len(name) + 1 for name in names)]), WIDE[1])
+    yield f"{'territory':<{wide}}{measure:>14}{'cumulative_ha':>16}{'sites':>8}"
+    for name, (_, row) in zip(names, units.head(TOP).iterrows(), strict=True):
+        yield _line(name, row, measure, wide)
     if len(units) > TOP:
         yield f"and {len(units) - TOP:,} more"
     for _, row in last[last["part"] != "territory"].iterrows():
-        yield _line(row["part"], row, measure)
+        yield _line(row["part"], row, measure, wide)
     for state, meaning in SILENT.items():
         some = (units["state"] == state).sum()
         if some:
@@ -55,9 +57,9 @@ def _name(row: pd.Series) -> str:
     return " ".join(words)
 
 
-def _line(words: str, row: pd.Series, measure: str) -> str:
+def _line(words: str, row: pd.Series, measure: str, wide: int) -> str:
     if row["state"] in SILENT and pd.isna(row["cumulative_ha"]):
-        return f"{words:<{WIDE}.{WIDE}}{row['state']:>38}"
+        return f"{words:<{wide}.{wide - 1}}{row['state']:>38}"
     sites = "–" if pd.isna(row["sites"]) else f"{row['sites']:,}"
     values = f"{hectares(row[measure]):>14}{hectares(row['cumulative_ha']):>16}"
-    return f"{words:<{WIDE}.{WIDE}}{values}{sites:>8}"
+    return f"{words:<{wide}.{wide - 1}}{values}{sites:>8}"

@@ -116,5 +116,8 @@ def command(
     )  # fmt: skip
     for note in made.notes:
         typer.echo(note, err=True)
-    typer.echo(made.summary.to_string(index=False, float_format="{:,.1f}".format))
+    rows = made.summary
+    if rows["looked_share"].isna().all():
+        rows = rows.drop(columns="looked_share")
+    typer.echo(rows.to_string(index=False, float_format="{:,.1f}".format))
     typer.echo(f"{count(made.panel['site_id'].nunique(), 'site')}, hectares {INTERVAL}: {out}")

@@ -65,7 +65,8 @@ def cumulative(footprints: Mapping[Period, Footprints]) -> dict[Period, Footprin
     """For each period all ground of it and of every period before it.
 
     Returns:
-        Dissolved outlines in EPSG:4326 with ``area_ha`` or ``footprint_ha``, geodesic.
+        Dissolved outlines in EPSG:4326 with ``area_ha`` or ``footprint_ha``, geodesic, and the
+        scores of what they were made of: the mean, weighted by ground, and the highest.
 
     Raises:
         OutlineError: hectares were told, or mined ground and footprints are mixed.
@@ -144,7 +145,32 @@ def _added(here: Footprints, before: Sequence[Footprints], min_ha: float) -> Foo
 
 def _united(parts: Sequence[Footprints]) -> Footprints:
     ground = shapely.union_all(np.concatenate(_beside_each_other(parts)))
-    return _outlines(ground, _extent(parts))
+    found = _outlines(ground, _extent(parts))
+    return found.with_columns(**_scores(parts, found))
+
+
+def _scores(parts: Sequence[Footprints], united: Footprints) -> dict[str, NDArray[np.float64]]:
+    """Of the outlines in each united one: mean score, weighted by ground, and the highest.
+
+    NaN where an outline's score is unknown; nothing where outlines have no scores.
+    """
+    if not all({"score_mean", "score_max"} <= set(part.columns) for part in parts):
+        return {}
+    every = np.concatenate([lonlat(part) for part in parts])
+    shapes, row = shapely.get_parts(every, return_index=True)
+    inside = shapely.point_on_surface(shapes)
+    point, into = shapely.STRtree(united.geometry).query(inside, predicate="intersects")
+    ground_ha = geodesic_hectares(shapes, LONLAT)[point]
+    mean, highest = (
+        np.concatenate([np.asarray(part.columns[name], np.float64) for part in parts])[row[point]]
+        for name in ("score_mean", "score_max")
+    )
+    top = np.full(len(united), -np.inf)
+    with np.errstate(invalid="ignore"):
+        np.maximum.at(top, into, highest)
+        weighted = np.bincount(into, mean * ground_ha, len(united))
+        means = weighted / np.bincount(into, ground_ha, len(united))
+    return {"score_mean": means, "score_max": np.where(np.isfinite(top), top, np.nan)}
 
 
 def _outlines(ground: shapely.Geometry, extent: Extent) -> Footprints:
