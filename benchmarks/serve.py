@@ -80,8 +80,8 @@ def written(path: str) -> bytes:
 class Wire(asyncio.Protocol):
     """A connection with one question under way; says when its answer is whole."""
 
-    def __init__(self, done: Callable[[Wire, int], None]) -> None:
-        self._done, self._heard, self._whole = done, b"", 0
+    def __init__(self, done: Callable[[Wire, int], None], lost: Callable[[Wire], None]) -> None:
+        self._done, self._lost, self._heard, self._whole = done, lost, b"", 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -100,8 +100,7 @@ class Wire(asyncio.Protocol):
             self._done(self, status)
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._heard or self._whole:
-            self._done(self, 0)
+        self._lost(self)
 
 
 async def load(rate: float, seconds: float, seed: int) -> dict[str, object]:
@@ -127,10 +126,25 @@ async def load(rate: float, seconds: float, seed: int) -> dict[str, object]:
         under_way[wire] = number
         wire.transport.write(sent[number])
 
+    def lost(wire: Wire) -> None:
+        """The service closes what was idle: what it had not read is asked again, on the clock."""
+        if wire in free:
+            free.remove(wire)
+        if (number := under_way.pop(wire, None)) is not None:
+            waiting.appendleft(number)
+        opening.append(loop.create_task(connect()))
+
+    async def connect() -> None:
+        _, wire = await loop.create_connection(lambda: Wire(answered, lost), "127.0.0.1", PORT)
+        if waiting:
+            ask(wire, waiting.popleft())
+        else:
+            free.append(wire)
+
     loop = asyncio.get_running_loop()
+    opening: list[asyncio.Task[None]] = []
     for _ in range(CONNECTIONS):
-        _, wire = await loop.create_connection(lambda: Wire(answered), "127.0.0.1", PORT)
-        free.append(wire)
+        await connect()
     begun = time.perf_counter() + 0.1
     due = begun + np.arange(len(asked)) / rate
     for number, when in enumerate(due.tolist()):
