@@ -121,6 +121,16 @@ def test_a_name_is_checked_before_anything_is_read(tmp_path: Path) -> None:
         enter(files, MINED)
 
 
+def test_two_versions_of_a_map_in_one_period_are_warned_of(tmp_path: Path) -> None:
+    for name, places in (("raw", (0, 3000, 6000)), ("clean", (0, 3000)), ("east", (9000,))):
+        table(*map(square, places)).to_file(tmp_path / f"{name}_2019.gpkg")
+    raw, clean, east = (tmp_path / f"{name}_2019.gpkg" for name in ("raw", "clean", "east"))
+    warned = [note for note in enter([raw, clean], MINED).notes if "warning" in note]
+    assert len(warned) == 1
+    assert "100% of the outlines of clean_2019.gpkg" in warned[0]
+    assert not [note for note in enter([raw, east], MINED).notes if "warning" in note]
+
+
 # --- rasters ------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from minetrace.flow.panels import as_period, said_extent
 from minetrace.flow.probability import outlines_of, raster_files
 from minetrace.panel.dateline import cut_at_date_line
 from minetrace.panel.names import NAME
+from minetrace.panel.overlap import told_again
 from minetrace.panel.rules.dissolve import dissolve
 from minetrace.panel.vintages import Reading, Vintage, recognise
 from minetrace.panel.when import period_in_name, period_of
@@ -31,6 +32,7 @@ Judge = Callable[[Mapping[Period, Footprints]], tuple[dict[Period, Footprints], 
 AREA_COLUMN: dict[Extent, str] = {"mined": "area_ha", "footprint": "footprint_ha"}
 _TOLD = set(AREA_COLUMN.values())
 _UNITS_HA = {"square metres": 1e-4, "hectares": 1.0, "square kilometres": 100.0}
+_VERSIONS = 0.5  # share of a file's outlines that another file of its period tells as well
 _AS_SAID = 0.1  # an area column this close to the measured hectares in a unit is in that unit
 
 
@@ -102,6 +104,7 @@ def enter(
     choice, found = choice or Choice(), Entered()
     hold = judge is not None or choice.name_column is not None
     parts: dict[Period, list[Footprints]] = {}
+    tellers: dict[Period, list[str]] = {}
     files = [_named(str(word)) for word in inputs]
     _check_names(files, choice)
     for named, path in files:
@@ -110,6 +113,8 @@ def enter(
         )
         for period, outlines in source or _vector(path, named, choice, found, hold):
             parts.setdefault(period, []).append(outlines)
+            tellers.setdefault(period, []).append(path.name)
+    found.notes += _told_twice(parts, tellers)
     found.footprints = {period: _one(period, parts[period]) for period in sorted(parts)}
     if judge is not None:
         found.footprints, said = judge(found.footprints)
@@ -134,6 +139,23 @@ def _check_names(files: Sequence[tuple[Period | None, Path]], choice: Choice) ->
             reading = recognise(columns_of(path))
             if reading.column(reading.vintage.period) is None:
                 raise
+
+
+def _told_twice(
+    parts: Mapping[Period, Sequence[Footprints]], tellers: Mapping[Period, Sequence[str]]
+) -> Iterator[str]:
+    """Files that tell the same of a period are most likely versions of one map."""
+    for period in sorted(parts):
+        if len(parts[period]) < 2:
+            continue
+        share = told_again([part.geometry for part in parts[period]])
+        most = int(share.argmax())
+        if share[most] > _VERSIONS:
+            yield (
+                f"warning: period {period.label} has {len(share)} files, and {share[most]:.0%} of "
+                f"the outlines of {tellers[period][most]} lie in those of another; if they are "
+                "versions of one map, give one of them"
+            )
 
 
 def _take_names(found: Entered) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +48,21 @@ def spread(work: Callable[..., Any], *geometry: NDArray[np.object_]) -> NDArray[
 def shared_m2(left: NDArray[np.object_], right: NDArray[np.object_]) -> NDArray[np.float64]:
     """Ground that each pair shares; what it looks like is let go at once, which memory thanks."""
     return np.asarray(shapely.area(shapely.intersection(left, right)), dtype=np.float64)
+
+
+def told_again(parts: Sequence[NDArray[np.object_]]) -> NDArray[np.float64]:
+    """Of each part's outlines, the share whose middle lies in an outline of another part.
+
+    Args:
+        parts: (n,) polygons each, all in one CRS.
+    """
+    owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    shapes = np.concatenate(parts)
+    inside = shapely.point_on_surface(shapes)
+    point, shape = shapely.STRtree(shapes).query(inside, predicate="intersects")
+    again = np.unique(point[owner[point] != owner[shape]])
+    counts = [np.bincount(owner[rows], minlength=len(parts)) for rows in (again, slice(None))]
+    return np.asarray(counts[0] / np.maximum(counts[1], 1))
 
 
 @dataclass(frozen=True)
