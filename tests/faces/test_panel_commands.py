@@ -250,7 +250,7 @@ def test_days_in_a_name_and_years_up_to_one(name: str, label: str) -> None:
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("m_2018-2023.geojson", "such as 2023=m_2018"),
+        ("m_2018-2023.geojson", "such as 2023=m_2018-2023.geojson or 2018=m_2018"),
         ("m_2024-03.gpkg", "such as 2024=m_2024"),
         ("m_2024-02-01_2024-07-15.gpkg", "such as 2024=m_2024"),
         ("m_2024-02-01_2024-02-31.gpkg", "such as 2024=m_2024"),

@@ -69,10 +69,11 @@ def period_in_name(name: str) -> Period:
     found = dict.fromkeys(match.lower() for match in _IN_NAME.findall(name))
     if len(found) != 1:
         said = f"several periods ({', '.join(found)})" if found else "no period"
-        one = period_of(list(found)[-1]).label if found else "2021"
+        own = [period_of(word).label for word in reversed(found)] or ["2021"]
         raise PeriodError(
-            f"{name}: the name holds {said}; say which it is, such as {one}={name}, or name the "
-            "column that holds it with --period-column"
+            f"{name}: the name holds {said}; say which it is, such as "
+            f"{' or '.join(f'{one}={name}' for one in own[:2])}, or name the column that holds it "
+            "with --period-column"
         )
     return period_of(next(iter(found)))
 
