@@ -36,6 +36,11 @@ def check_parity(
 
     options = ort.SessionOptions()
     if weights:
+        if not hasattr(options, "add_external_initializers_from_files_in_memory"):
+            raise ModelError(
+                f"the network's weights lie beside its graph, which ONNX Runtime {ort.__version__} "
+                "cannot join; pip install --upgrade onnxruntime, and give the command again"
+            )
         options.add_external_initializers_from_files_in_memory([WEIGHTS], [weights], [len(weights)])
     session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     found = session.run(["probability"], {"image": images})[0].reshape(-1)
