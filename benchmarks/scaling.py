@@ -22,8 +22,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from functools import partial
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -93,20 +96,38 @@ def cost(root: Path, size: int) -> None:
 
 
 def workers(root: Path, size: int, years: int, repeats: int) -> None:
-    """Composites and scores by one worker and by two, the start of their processes included."""
+    """Composites and scores by one worker and by two, the start of their processes included.
+
+    Beside it what the machine has to give: the same study alone, and two of it at once that know
+    nothing of each other.
+    """
     world = make_world(root / "world", size_px=size, years=range(2019, 2019 + years),
                        blind_year=None)  # fmt: skip
     asked = Study.of({**world_study(world, name="scaling"), "grid": {"tile": max(64, size // 8)}})
     once(asked, root / "warm", 1)
     clocks: dict[int, list[Clock]] = {1: [], 2: []}
-    for number in range(repeats):
-        for count in clocks:
-            clocks[count].append(once(asked, root / f"w{count}-{number}", count))
+    alone, beside = [], []
+    with ProcessPoolExecutor(2, get_context("spawn")) as apart:
+        list(apart.map(of_a_run, repeat(asked), (root / "i0", root / "i1")))  # all is loaded
+        for number in range(repeats):
+            for count in clocks:
+                clocks[count].append(once(asked, root / f"w{count}-{number}", count))
+            alone.append(apart.submit(of_a_run, asked, root / f"a{number}").result())
+            outs = (root / f"b{number}", root / f"c{number}")
+            beside.append(max(apart.map(of_a_run, repeat(asked), outs)))
     best = {count: min(map(of_both, line)) for count, line in clocks.items()}
     for count, (seconds, cpu) in best.items():
         print(f"{count} workers: composites and scores {seconds:.2f} s, {cpu:.2f} CPU s")
     print(f"two against one: {best[1][0] / best[2][0]:.2f} times as fast (bar 1.8); "
           f"{100 * (best[2][1] / best[1][1] - 1):+.1f} % CPU")  # fmt: skip
+    one, two = min(alone), min(beside)
+    print(f"two runs at once that share nothing: {2 * one / two:.2f} times as fast as one after the "
+          f"other ({one:.2f} s alone, {two:.2f} s beside another)")  # fmt: skip
+
+
+def of_a_run(asked: Study, out: Path) -> float:
+    """Seconds of composites and scores by one worker."""
+    return of_both(once(asked, out, 1))[0]
 
 
 def tiles(root: Path, tile: int, repeats: int) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minetrace.flow import bundle
-from minetrace.flow.bundle import Bundle, Bundled, Bundler
+from minetrace.flow.bundle import Bundle, Bundled, Bundler, in_stretches
 from minetrace.flow.engine import Died, Engine, Trial
 
 
@@ -84,3 +84,13 @@ def test_what_a_task_raises_waits_for_the_results_before_it() -> None:
 def _wait(seconds: float, shared: int) -> int:
     time.sleep(seconds)
     return shared
+
+
+@given(tasks=st.integers(0, 40), workers=st.integers(1, 9))
+def test_workers_who_take_turns_stay_with_neighbours(tasks: int, workers: int) -> None:
+    order = in_stretches(range(tasks), workers)
+    assert sorted(order) == list(range(tasks))
+    if tasks and tasks % workers == 0:
+        for worker in range(workers):
+            taken = order[worker::workers]
+            assert taken == list(range(taken[0], taken[0] + len(taken)))

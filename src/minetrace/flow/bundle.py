@@ -12,11 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 QUICK_S = 0.1  # a bundle ends with the task that passes this
 FIRST = 4  # tasks that are given alone before any go together
 MOST = 512  # tasks in a bundle
+Given = TypeVar("Given")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,16 @@ class Bundle:
             if time.monotonic() - began > QUICK_S:
                 break
         return Bundled(tuple(results), self.tasks[len(results) :])
+
+
+def in_stretches(tasks: Sequence[Given], workers: int) -> list[Given]:
+    """Order tasks so that workers who take them in turns stay with neighbours.
+
+    Neighbouring tiles read the same blocks of a scene. A worker that goes from one to the next
+    still holds them; two who share the tiles out one by one would both unpack them.
+    """
+    length = -(-len(tasks) // max(1, workers))
+    return [task for first in range(length) for task in tasks[first::length]]
 
 
 class Bundler:
