@@ -121,8 +121,8 @@ def workers(root: Path, size: int, years: int, repeats: int) -> None:
     print(f"two against one: {best[1][0] / best[2][0]:.2f} times as fast (bar 1.8); "
           f"{100 * (best[2][1] / best[1][1] - 1):+.1f} % CPU")  # fmt: skip
     one, two = min(alone), min(beside)
-    print(f"two runs at once that share nothing: {2 * one / two:.2f} times as fast as one after the "
-          f"other ({one:.2f} s alone, {two:.2f} s beside another)")  # fmt: skip
+    print(f"two runs at once that share nothing: {2 * one / two:.2f} times as fast as one after "
+          f"the other ({one:.2f} s alone, {two:.2f} s beside another)")  # fmt: skip
 
 
 def of_a_run(asked: Study, out: Path) -> float:

@@ -61,9 +61,10 @@ def agrees(path: Path, side: int, *layers: Made) -> None:
     head = dense("last", drawn(2, size, 1), drawn(3, 1), "sigmoid")
     whole = net("whole", (side, side, 3), *layers, Made("Flatten", "flat"), head)
     expected = forward(net("x", (), *layers, Made("Flatten", "f")), x) @ head.weights["kernel"]
-    logits, probability = run(import_keras(write_net(path, whole), says=RGB), x)
-    assert off(logits, expected + head.weights["bias"]) < CLOSE
-    assert off(probability, act(expected + head.weights["bias"], "sigmoid")) < CLOSE
+    for exact in (False, True):
+        logits, probability = run(import_keras(write_net(path, whole), says=RGB, exact=exact), x)
+        assert off(logits, expected + head.weights["bias"]) < CLOSE
+        assert off(probability, act(expected + head.weights["bias"], "sigmoid")) < CLOSE
 
 
 @SEVERAL

@@ -120,6 +120,9 @@ def import_model(
     config: Path | None = typer.Option(
         None, help="The publisher's text for the card.  [default: NAME_config*.txt beside it]"
     ),
+    exact: bool = typer.Option(
+        False, "--exact", help="Of Keras files: sum in float64, several times slower."
+    ),
     force: bool = typer.Option(False, "--force", help="Replace a model that is there."),
 ) -> None:
     """Turn a published model into one that minetrace runs, without the framework it came from.
@@ -141,7 +144,7 @@ def import_model(
         ))  # fmt: skip
     else:
         says = Overrides(_words(bands), scaling, stride, window, threshold)
-        imported = import_keras(file, config=config, says=says)
+        imported = import_keras(file, config=config, says=says, exact=exact)
     folder = _free(out or Path(imported.card.name), force)
     card = write_model(folder, imported.onnx, imported.card)
     typer.echo(f"{folder} written")

@@ -53,8 +53,8 @@ class Graph:
     """Nodes and weights, in order.
 
     Args:
-        exact: sum products in float64. Costs little where there are no convolutions; a probe's
-            logits near 0 are what is left of sums twenty times as large.
+        exact: sum products in float64, for logits near 0, which are what is left of sums up to ten
+            thousand times as large. Costs little where there are no convolutions.
     """
 
     def __init__(self, *, exact: bool = False) -> None:
@@ -79,6 +79,10 @@ class Graph:
         name = f"w{len(self._weights)}"
         self._weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
+
+    def integers(self, values: Sequence[int]) -> str:
+        """Add a constant list of whole numbers."""
+        return self.weight(np.array(values, dtype=np.int64))
 
     def to_bytes(self, inputs: dict[str, list[Any]], outputs: dict[str, list[Any]]) -> bytes:
         """The model, checked.

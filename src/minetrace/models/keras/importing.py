@@ -37,7 +37,7 @@ class Imported:
 
 
 def import_keras(
-    path: Path, *, config: Path | None = None, says: Overrides = NOTHING_SAID
+    path: Path, *, config: Path | None = None, says: Overrides = NOTHING_SAID, exact: bool = False
 ) -> Imported:  # fmt: skip
     """Translate a Keras model without TensorFlow.
 
@@ -45,6 +45,8 @@ def import_keras(
         path: the ``.h5`` file.
         config: the publisher's text for the card; by default ``NAME_config*.txt`` beside it.
         says: what the user knows better than the table of published files.
+        exact: sum convolutions and dense layers in float64, several times slower. Vectors are
+            always summed so.
 
     Raises:
         MissingFileError: a file is not there.
@@ -57,7 +59,7 @@ def import_keras(
     notes = read_notes(beside) if beside else None
     try:
         shape = _input_shape(archive)
-        onnx, head = _network(archive, shape)
+        onnx, head = _network(archive, shape, exact=exact)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     make = image_card if _is_image(shape) else array_card
@@ -89,8 +91,8 @@ def _is_image(shape: Sequence[int]) -> bool:
     return len(shape) == 3 and shape[0] == shape[1]
 
 
-def _network(archive: Archive, shape: tuple[int, ...]) -> tuple[bytes, Head]:
-    graph = Graph(exact=len(shape) == 1)
+def _network(archive: Archive, shape: tuple[int, ...], *, exact: bool) -> tuple[bytes, Head]:
+    graph = Graph(exact=exact or len(shape) == 1)
     given, x = _entry(graph, shape)
     outputs = translate(archive, graph, x)
     head = add_head(graph, outputs)

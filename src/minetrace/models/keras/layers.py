@@ -12,7 +12,7 @@ from minetrace.errors import ModelError
 from minetrace.models.keras.activations import activate
 from minetrace.models.keras.archive import Array, Config
 from minetrace.models.keras.graph import Graph, Tensor
-from minetrace.models.keras.windows import slide, spread
+from minetrace.models.keras.windows import Sliding, slide, spread
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,44 @@ def _conv(graph: Graph, layer: Layer, inputs: Sequence[Tensor]) -> Tensor:
               dilation=dilations[i]) for i in (0, 1)
     )  # fmt: skip
     width = kernel.shape[3]
-    out = graph.op(
-        "Conv", [x.name, *_biased(graph, layer, kernel.transpose(3, 2, 0, 1), width)],
-        kernel_shape=kernel.shape[:2], strides=strides, dilations=dilations, group=groups,
-        pads=[rows.before, cols.before, rows.after, cols.after],
-    )  # fmt: skip
+    if graph.exact and groups == 1:
+        out = _summed(graph, layer, x, kernel, strides, dilations, (rows, cols))
+    else:
+        out = graph.op(
+            "Conv", [x.name, *_biased(graph, layer, kernel.transpose(3, 2, 0, 1), width)],
+            kernel_shape=kernel.shape[:2], strides=strides, dilations=dilations, group=groups,
+            pads=[rows.before, cols.before, rows.after, cols.after],
+        )  # fmt: skip
     made = Tensor(out, (rows.size, cols.size, width))
     return activate(graph, made, layer.config.get("activation"), layer.name)
+
+
+def _summed(
+    graph: Graph, layer: Layer, x: Tensor, kernel: Array, strides: Sequence[int],
+    dilations: Sequence[int], slides: tuple[Sliding, Sliding],
+) -> str:  # fmt: skip
+    """A convolution summed in float64: a product of matrices for each place of the kernel.
+
+    ONNX Runtime has convolutions in float32 alone.
+    """
+    rows, cols = slides
+    wide = graph.op("Cast", [x.name], to=DOUBLE)
+    around = [0, 0, rows.before, cols.before, 0, 0, rows.after, cols.after]
+    if any(around):
+        wide = graph.op("Pad", [wide, graph.integers(around)])
+    flat = graph.integers([0, kernel.shape[2], rows.size * cols.size])
+    axes, steps = graph.integers([2, 3]), graph.integers(strides)
+    bias = layer.weight("bias") if layer.config.get("use_bias", True) else np.zeros(1)
+    total = graph.weight(bias.astype(np.float64)[:, None])
+    for row, col in np.ndindex(*kernel.shape[:2]):
+        first = (row * dilations[0], col * dilations[1])
+        last = [first[i] + (slides[i].size - 1) * strides[i] + 1 for i in (0, 1)]
+        under = graph.op("Slice", [wide, graph.integers(first), graph.integers(last), axes, steps])
+        weights = graph.weight(kernel[row, col].T.astype(np.float64))
+        part = graph.op("MatMul", [weights, graph.op("Reshape", [under, flat])])
+        total = graph.op("Add", [part, total])
+    image = graph.op("Reshape", [total, graph.integers([0, 0, rows.size, cols.size])])
+    return graph.op("Cast", [image], to=FLOAT)
 
 
 def _depthwise(graph: Graph, layer: Layer, inputs: Sequence[Tensor]) -> Tensor:
@@ -204,7 +235,7 @@ def _reshaped(graph: Graph, layer: Layer, x: Tensor, target: tuple[int, ...]) ->
     last = graph.op("Transpose", [x.name], perm=[0, 2, 3, 1]) if x.is_image else x.name
     if len(target) not in (1, 3):
         raise layer.refuse(f"a shape of {target} is not understood, only images and vectors")
-    out = graph.op("Reshape", [last, graph.weight(np.array([-1, *target], dtype=np.int64))])
+    out = graph.op("Reshape", [last, graph.integers([-1, *target])])
     if len(target) == 3:
         out = graph.op("Transpose", [out], perm=[0, 3, 1, 2])
     return Tensor(out, target)
@@ -290,8 +321,8 @@ def _folded(kind: str) -> Translate:
 def _pad(graph: Graph, layer: Layer, inputs: Sequence[Tensor]) -> Tensor:
     x, around = _image(layer, inputs), layer.config["padding"]
     (top, bottom), (left, right) = around
-    sides = np.array([0, 0, top, left, 0, 0, bottom, right], dtype=np.int64)
-    out = graph.op("Pad", [x.name, graph.weight(sides)])
+    sides = graph.integers([0, 0, top, left, 0, 0, bottom, right])
+    out = graph.op("Pad", [x.name, sides])
     return Tensor(out, (x.shape[0] + top + bottom, x.shape[1] + left + right, x.channels))
 
 
