@@ -21,7 +21,9 @@ from minetrace.flow.data_sets import open_set
 from minetrace.flow.evaluate import EvaluateOptions, evaluate
 from minetrace.flow.study_chips import SetStudy
 from minetrace.flow.train import train
+from minetrace.flow.train_report import _course
 from minetrace.flow.train_study import TrainStudy
+from minetrace.models.training import Look
 from minetrace.predict.model_check import check_model
 from minetrace.predict.onnx import OnnxScorer
 from minetrace.testing.chips import write_square_chips, write_window_chips
@@ -58,6 +60,13 @@ def test_a_trained_model_scores_a_raster(chips: Path, tmp_path: Path) -> None:
     assert "Audit of" in page
     scores = mt.load_model(done.model).score(scene(tmp_path / "scene.tif")).to_numpy()
     assert np.nanmean(scores[40:60, 40:60]) > np.nanmean(scores[:20, :20]) + 0.3
+
+
+def test_a_course_without_validation_draws_none() -> None:
+    nothing = float("nan")
+    looks = [Look(step, 1 / step, 1e-3, nothing, nothing, 1.0) for step in (10, 20)]
+    assert "validation" not in _course([looks])
+    assert "validation IoU" in _course([[Look(step, 1.0, 1e-3, 0.5, 0.5, 1.0) for step in (1, 2)]])
 
 
 def scene(path: Path) -> Path:

@@ -77,12 +77,13 @@ def _course(looks: Sequence[Sequence[Look]]) -> str:
     course = looks[0] if looks else ()
     if len(course) < 2:
         return "<p>Too short to draw.</p>"
-    lines = {
+    every = {
         "training loss": ([look.loss for look in course], "#888"),
         "validation loss": ([look.val_loss for look in course], "#c60"),
         "validation IoU": ([look.val_iou for look in course], "#067"),
     }
-    top = max(max(map(_number, values)) for values, _ in lines.values()) or 1.0
+    lines = {name: line for name, line in every.items() if np.isfinite(line[0]).any()}
+    top = max((max(map(_number, values)) for values, _ in lines.values()), default=0.0) or 1.0
     last = course[-1].step
     drawn = "".join(
         f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="'
