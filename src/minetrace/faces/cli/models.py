@@ -134,10 +134,14 @@ def import_model(
     Example:  minetrace models import 48px_v3.7_2024-01-10.h5 --out amw-v3.7
     """
     from minetrace.models.keras import Overrides, import_keras
-    from minetrace.models.pytorch import Said, import_pytorch
     from minetrace.predict.model_file import write_model
 
     if file.suffix in PYTORCH:
+        from minetrace.models.libraries import need
+
+        need("train", "torch", "onnx")
+        from minetrace.models.pytorch import Said, import_pytorch
+
         imported = import_pytorch(file, says=Said(
             _words(bands), _words(classes), _numbers("mean", mean), _numbers("std", std), values,
             _pair(clip), window, stride, threshold, resolution, licence,
