@@ -21,9 +21,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from multiprocessing import get_context
@@ -219,9 +220,9 @@ def _do_nothing(
 
     me = psutil.Process(scheduler)
     with Engine.of(0, number, settings) as engine:
-        engine.each(_nothing(20), settle)  # everybody is there
+        engine.each(Nothing(20), settle)  # everybody is there
         before, clock, cpu = me.memory_info().rss, time.monotonic(), time.process_time()
-        engine.each(_nothing(count), settle)
+        engine.each(Nothing(count), settle)
         wall, busy = time.monotonic() - clock, time.process_time() - cpu
         grown = (me.memory_info().rss - before) / 1e6
     assert done[0] == count + 20
@@ -254,9 +255,17 @@ def ask_status(root: Path, count: int, repeats: int) -> None:
     print(f"status of {count} tasks: {min(walls):.2f} s, {min(cpus):.2f} CPU s (bar 2 s)")
 
 
-def _nothing(count: int) -> Iterator[Any]:
-    """Tasks that do nothing to speak of, and that a worker can load."""
-    return (partial(operator.add, number) for number in range(count))
+@dataclass(frozen=True)
+class Nothing(Sequence[Any]):
+    """Tasks that do nothing to speak of, made when they are asked for."""
+
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: Any) -> Any:
+        return partial(operator.add, number)
 
 
 def main() -> None:

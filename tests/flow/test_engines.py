@@ -7,6 +7,8 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ import yaml
 
 from cluster import dask_cluster
 from minetrace.errors import FailedError, MissingExtraError
+from minetrace.flow import bundle
 from minetrace.flow.engine import Engine
 from minetrace.flow.machine import memory_bytes, tasks_that_fit
 from minetrace.flow.study_engine import EngineStudy
@@ -105,8 +108,9 @@ def test_want_of_memory_is_tried_again_and_then_named(
 
 @pytest.mark.parametrize("settings", ["processes", "dask"], indirect=True)
 def test_a_worker_that_dies_or_hangs_costs_its_task_alone(
-    settings: tuple[int, EngineStudy], tmp_path: Path
+    settings: tuple[int, EngineStudy], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bundle, "FIRST", 99)  # each alone: a bundle that dies is one try more
     tasks = [Deed(0), Deed(1, "kill"), Deed(2, "kill", tries=1), Deed(3), Deed(4, "hang", tries=1),
              *(Deed(n) for n in range(5, 12))]  # fmt: skip
     done, lost = work(tasks, tmp_path, settings)
@@ -154,13 +158,13 @@ def test_no_more_is_under_way_than_memory_allows() -> None:
             self.most = max(self.most, len(self.queue))
 
         def landed(self) -> tuple[Any, Any]:
-            return self.queue.pop(), 1
+            trial = self.queue.pop()
+            return trial, trial.task(0)
 
-    crew, drawn = Slow(), []
-    tasks = (drawn.append(n) or Deed(n) for n in range(50))
-    Engine(crew).each(tasks, lambda _: None)
+    crew, done = Slow(), []
+    Engine(crew).each([partial(add, n) for n in range(50)], done.append)
     assert crew.most == 3
-    assert len(drawn) == 50
+    assert sorted(done) == list(range(50))
     assert tasks_that_fit(2.0, 1) == 1
     assert memory_bytes() > 1e8
 

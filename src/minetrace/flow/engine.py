@@ -11,14 +11,14 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from minetrace.errors import FailedError
-from minetrace.flow.bundle import Bundled, Bundler
+from minetrace.flow.bundle import Bundled, Bundler, Share
 from minetrace.flow.study_engine import EngineStudy
 
 Given = TypeVar("Given", covariant=True)
@@ -51,9 +51,10 @@ class Divisible(Protocol):
 
 @dataclass(frozen=True)
 class Trial:
-    """A task on its way, how often it cost a worker before, and when it took off."""
+    """A task on its way, where it lies among all, how often it cost a worker, when it took off."""
 
     task: Task[Any]
+    share: Share
     limited: bool = True
     before: int = 0
     began: float = field(default_factory=time.monotonic)
@@ -135,7 +136,7 @@ class Engine:
 
     def each(
         self,
-        tasks: Iterable[Doing],
+        tasks: Sequence[Doing],
         done: Callable[[Any], None],
         lost: Callable[[Doing, str], None] | None = None,
         *,
@@ -144,7 +145,7 @@ class Engine:
         """Run every task and hand each result over as it comes.
 
         Args:
-            tasks: taken one by one as there is room for them.
+            tasks: best in an order in which neighbours read the same.
             done: gets each result.
             lost: gets each task that cost a worker three times, and why; None: an error.
             limited: a task that takes longer than the engine's limit has failed.
@@ -153,32 +154,29 @@ class Engine:
             FailedError: a task was lost and nobody takes it, or every worker dies.
         """
         fresh, again, flying, in_a_row = Bundler(tasks), deque[Trial](), 0, 0
+        last: Share | None = None  # of who is free now
         while True:
             while flying < self._crew.room():
-                task = fresh.next()
-                if task is None and not again:
+                found = fresh.next(last)
+                if found is None and not again:
                     break
-                self._crew.begin(again.popleft() if task is None else Trial(task, limited))
-                flying += 1
+                self._crew.begin(again.popleft() if found is None else Trial(*found, limited))
+                flying, last = flying + 1, None
             if not flying:
                 return
             trial, outcome = self._crew.landed()
-            flying -= 1
+            flying, last = flying - 1, trial.share
             if isinstance(outcome, Died):
                 in_a_row += outcome.blamed
                 _refuse_only_deaths(in_a_row, outcome)
                 again.extend(_next_trials(trial, outcome, lost))
                 continue
             in_a_row = 0
-            results, rest = _opened(outcome)
-            fresh.learn(time.monotonic() - trial.began, rest)
-            for result in results:
+            if not isinstance(outcome, Bundled):
+                outcome = Bundled((outcome,))
+            fresh.learn(time.monotonic() - trial.began, trial.share, outcome.rest)
+            for result in outcome.results:
                 done(result)
-
-
-def _opened(outcome: Any) -> tuple[Sequence[Any], Sequence[Task[Any]]]:
-    """Results, and the tasks that were not come to."""
-    return (outcome.results, outcome.rest) if isinstance(outcome, Bundled) else ((outcome,), ())
 
 
 def _next_trials(
@@ -189,7 +187,7 @@ def _next_trials(
         return [trial]
     parts = trial.task.parts() if isinstance(trial.task, Divisible) else ()
     if parts:
-        return [Trial(part, trial.limited) for part in parts]
+        return [Trial(part, trial.share, trial.limited) for part in parts]
     if trial.before + 1 < TRIES:
         return [replace(trial, before=trial.before + 1)]
     reason = f"given up after {TRIES} tries: {died.reason}"

@@ -23,7 +23,6 @@ from minetrace.core.grid import Tile
 from minetrace.core.period import Period
 from minetrace.errors import InterruptedRunError, MinetraceError, NoImageryError, TilesFailedError
 from minetrace.flow import hashes
-from minetrace.flow.bundle import in_stretches
 from minetrace.flow.chances import with_chances
 from minetrace.flow.decoding import Decoder
 from minetrace.flow.deliver import deliver
@@ -358,8 +357,7 @@ class _Walk:
             def lost(task: Making, reason: str) -> None:
                 settle(give_up(self.job, task, reason))
 
-            order = tasks if whole else in_stretches(tasks, engine.workers)
-            engine.each(order, settle, None if whole else lost, limited=not whole)
+            engine.each(tasks, settle, None if whole else lost, limited=not whole)
 
     def _timed(self, name: str, tasks: int, km2: float) -> _Clock:
         stage = Stage(name)
