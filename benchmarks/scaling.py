@@ -6,8 +6,9 @@
     python benchmarks/scaling.py noop [--tasks 1000000]     tasks that do nothing, on both engines
     python benchmarks/scaling.py status [--tasks 1000000]   what `minetrace status` takes: 2 s
 
-`workers` and `tiles` measure the clock: after a warm-up, in turns, of which the quickest counts,
-on a quiet machine. The CPU seconds beside it, of all processes, say what to expect of one.
+`workers` and `tiles` measure the clock, in turns, of which the quickest counts, on a quiet
+machine, and each turn in new processes: one that made the imagery still has it in its caches. The
+CPU seconds beside it, of all processes, say what to expect of one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -97,49 +97,56 @@ def cost(root: Path, size: int) -> None:
 
 
 def workers(root: Path, size: int, years: int, repeats: int) -> None:
-    """Composites and scores by one worker and by two, the start of their processes included.
+    """Composites and scores by one worker and by two, each a command of its own.
 
-    Beside it what the machine has to give: the same study alone, and two of it at once that know
-    nothing of each other.
+    Beside it what the machine has to give: two commands of one worker each at once, on the same
+    imagery, that know nothing of each other.
     """
     world = make_world(root / "world", size_px=size, years=range(2019, 2019 + years),
                        blind_year=None)  # fmt: skip
     asked = Study.of({**world_study(world, name="scaling"), "grid": {"tile": max(64, size // 8)}})
-    once(asked, root / "warm", 1)
-    clocks: dict[int, list[Clock]] = {1: [], 2: []}
-    alone, beside = [], []
-    with ProcessPoolExecutor(2, get_context("spawn")) as apart:
-        list(apart.map(of_a_run, repeat(asked), (root / "i0", root / "i1")))  # all is loaded
-        for number in range(repeats):
-            for count in clocks:
-                clocks[count].append(once(asked, root / f"w{count}-{number}", count))
-            alone.append(apart.submit(of_a_run, asked, root / f"a{number}").result())
-            outs = (root / f"b{number}", root / f"c{number}")
-            beside.append(max(apart.map(of_a_run, repeat(asked), outs)))
-    best = {count: min(map(of_both, line)) for count, line in clocks.items()}
-    for count, (seconds, cpu) in best.items():
-        print(f"{count} workers: composites and scores {seconds:.2f} s, {cpu:.2f} CPU s")
-    print(f"two against one: {best[1][0] / best[2][0]:.2f} times as fast (bar 1.8); "
-          f"{100 * (best[2][1] / best[1][1] - 1):+.1f} % CPU")  # fmt: skip
-    one, two = min(alone), min(beside)
-    print(f"two runs at once that share nothing: {2 * one / two:.2f} times as fast as one after "
-          f"the other ({one:.2f} s alone, {two:.2f} s beside another)")  # fmt: skip
+    (root / "study.yaml").write_text(asked.dump())
+    best = {name: (float("inf"), 0.0) for name in ("one", "two", "each of two")}
+    for number in range(repeats):
+        for name, counts in {"one": (1,), "two": (2,), "each of two": (1, 1)}.items():
+            outs = [root / f"{name}{number}-{each}" for each in range(len(counts))]
+            found = commanded(root / "study.yaml", dict(zip(outs, counts, strict=True)))
+            best[name] = min(best[name], found)
+            print(f"{number + 1}: {name:>11} {found[0]:7.2f} s, {found[1]:7.2f} CPU s", flush=True)
+    one, two, apart = (seconds for seconds, _ in best.values())
+    print(f"two workers against one: {one / two:.2f} times as fast (bar 1.8); "
+          f"{100 * (best['two'][1] / best['one'][1] - 1):+.1f} % CPU")  # fmt: skip
+    print(f"two commands at once that share nothing: {2 * one / apart:.2f} times as fast as one "
+          "after the other")  # fmt: skip
 
 
-def of_a_run(asked: Study, out: Path) -> float:
-    """Seconds of composites and scores by one worker."""
-    return of_both(once(asked, out, 1))[0]
+def commanded(study_file: Path, runs: dict[Path, int]) -> tuple[float, float]:
+    """Seconds of composites and scores of the slowest of runs at once, and CPU seconds of all."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    commands = [
+        subprocess.Popen([sys.executable, "-m", "minetrace", "run", str(study_file), "--out",
+                          str(out), "--workers", str(count), "--quiet"], stdout=subprocess.DEVNULL)
+        for out, count in runs.items()
+    ]  # fmt: skip
+    if any(command.wait() for command in commands):
+        raise SystemExit("a run failed")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return max(sum(s.seconds for s in status(out).stages if s.name in ("composites", "scores"))
+               for out in runs), cpu  # fmt: skip
 
 
 def tiles(root: Path, tile: int, repeats: int) -> None:
     """The same four tiles again and again: all that differs is how many they are."""
     world = make_world(root / "world", size_px=2 * tile, years=[2021], blind_year=None)
     asked = {2 * times: repeated(world, root / f"x{times}", times, tile) for times in (1, 2, 4, 8)}
-    once(asked[4], root / "warm", 1)
+    other = repeated(world, root / "other", 1, tile)
     clocks: dict[int, list[Clock]] = {side: [] for side in asked}
     for number in range(repeats):
         for side, given in asked.items():
-            clocks[side].append(once(given, root / f"t{side}-{number}", 1))
+            outs = (root / f"warm{side}-{number}", root / f"t{side}-{number}")
+            with ProcessPoolExecutor(1, get_context("spawn")) as fresh:  # nothing is in its caches
+                clocks[side].append(fresh.submit(warmed, (other, given), outs).result())
     first: dict[str, float] = {}
     for side, line in clocks.items():
         stages = {s.name: s for s in status(root / f"t{side}-0").stages}
@@ -156,17 +163,12 @@ def tiles(root: Path, tile: int, repeats: int) -> None:
         print(f"{side**2:4d} tiles: {'; '.join(told)}", flush=True)
 
 
-def once(asked: Study, out: Path, count: int) -> Clock:
-    """Run a study."""
-    clock = Clock()
-    run(asked, out, workers=count, reporter=clock)
+def warmed(studies: Sequence[Study], outs: Sequence[Path]) -> Clock:
+    """Run studies one after the other, so that all is loaded for the last: its seconds."""
+    for asked, out in zip(studies, outs, strict=True):
+        clock = Clock()
+        run(asked, out, workers=1, reporter=clock)
     return clock
-
-
-def of_both(clock: Clock) -> tuple[float, float]:
-    """Seconds and CPU seconds of the stages that workers share."""
-    both = ("composites", "scores")
-    return sum(clock.seconds[name] for name in both), sum(clock.cpu[name] for name in both)
 
 
 def repeated(world: World, root: Path, times: int, tile: int) -> Study:
@@ -272,7 +274,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["cost", "workers", "tiles", "noop", "status"])
     parser.add_argument("--size", type=int, help="of the country, px; default 1024, workers 2048")
-    parser.add_argument("--tile", type=int, default=256, help="of `tiles`, px")
+    parser.add_argument("--tile", type=int, default=512, help="of `tiles`, px")
     parser.add_argument("--years", type=int, default=4, help="of `workers`")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--tasks", type=int, default=1_000_000)

@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minetrace.core.grid import Grid, Rect, tiles_over, utm_crs
+from minetrace.core.grid import Grid, Rect, Tile, tiles_over, utm_crs, z_order
 from minetrace.errors import StudyError
 from minetrace.testing.strategies import grids, rects
+
+
+def test_along_the_z_curve_every_square_of_tiles_is_a_stretch() -> None:
+    tiles = [Tile("32721", row, col, 256) for row in range(-8, 8) for col in range(8, 24)]
+    ordered = sorted(tiles, key=z_order)
+    for side in (2, 4, 8):
+        for start in range(0, len(tiles), side * side):
+            square = ordered[start : start + side * side]
+            assert len({(tile.row // side, tile.col // side) for tile in square}) == 1
 
 
 @given(rects(), st.sampled_from([64, 100, 256]), st.sampled_from([1, 8, 24, 48]))

@@ -238,6 +238,17 @@ class Tile:
         return Rect(self.row * n, self.col * n, n, n)
 
 
+def z_order(tile: Tile) -> int:
+    """Where a tile comes along a Z-shaped curve, on which neighbours in both directions are near.
+
+    Source: Morton, A computer oriented geodetic data base and a new technique in file sequencing,
+    IBM, 1966: the bits of row and column in turns.
+    """
+    most = 1 << 20  # tiles from the corner of a zone, whose numbers may be negative
+    row, col = (int(f"{number + most:b}", 4) for number in (tile.row, tile.col))
+    return 2 * row + col
+
+
 def tiles_over(grid: Grid, rect: Rect, size_px: int) -> list[Tile]:
     """Tiles of ``size_px`` pixels that a rectangle touches, in row-major order."""
     return [

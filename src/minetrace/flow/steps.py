@@ -19,7 +19,7 @@ import geopandas as gpd
 from shapely.geometry import box
 
 from minetrace.core.footprints import Footprints
-from minetrace.core.grid import Tile
+from minetrace.core.grid import Tile, z_order
 from minetrace.core.period import Period
 from minetrace.errors import InterruptedRunError, MinetraceError, NoImageryError, TilesFailedError
 from minetrace.flow import hashes
@@ -183,7 +183,7 @@ class _Walk:
         """One picture per tile and period."""
         tasks = []
         for number, place, period in self._each():
-            for tile in place.imagery_tiles:
+            for tile in sorted(place.imagery_tiles, key=z_order):  # they share blocks of scenes
                 key = Key("composites", self.job.periods[period].label, tile.id)
                 read_hash = hashes.composite_hash(self.job, period, place, tile)
                 if not self._is_done(key, read_hash):
