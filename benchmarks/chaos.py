@@ -59,10 +59,10 @@ def dask_setup(worker: Any) -> None:
     fail_reads()
 
 
-def begin_failing(shared: Any, parent: int) -> None:
+def begin_failing(shared: Any, environment: dict[str, str]) -> None:
     """What a process of the local engine begins with here."""
+    _begin(shared, environment)
     fail_reads()
-    _begin(shared, parent)
 
 
 _begin = crew_local._begin
@@ -119,7 +119,8 @@ class LocalTrouble(Trouble):
         crew_local._begin = _begin
 
     def strike(self, settled: int, *, due: bool) -> None:
-        members = [child for child in psutil.Process().children() if "spawn_main" in _words(child)]
+        members = [child for server in psutil.Process().children() if "forkserver" in _words(server)
+                   for child in server.children()]  # fmt: skip
         if due and members:
             self.dice.choice(members).kill()
             self.deaths["worker"] += 1

@@ -14,6 +14,7 @@ CPU seconds beside it, of all processes, say what to expect of one.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import operator
 import os
 import resource
@@ -24,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -48,6 +49,7 @@ from minetrace.store.ledger import Ledger
 from minetrace.store.run_folder import RunFolder
 from minetrace.testing.world import World, make_world, world_study
 
+PR_SET_CHILD_SUBREAPER = 36
 WITHIN_M = 320  # further than a window of `spectral` reaches, and the region's edges bend
 
 
@@ -70,7 +72,7 @@ class Clock(Silent):
 def cpu_seconds() -> float:
     """Of this process and those that it started and that are alive."""
     me = psutil.Process()
-    spent = [process.cpu_times() for process in (me, *me.children())]
+    spent = [process.cpu_times() for process in (me, *me.children(recursive=True))]
     return sum(times.user + times.system for times in spent)
 
 
@@ -106,6 +108,8 @@ def workers(root: Path, size: int, years: int, repeats: int) -> None:
                        blind_year=None)  # fmt: skip
     asked = Study.of({**world_study(world, name="scaling"), "grid": {"tile": max(64, size // 8)}})
     (root / "study.yaml").write_text(asked.dump())
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # so that everybody's CPU is counted
     best = {name: (float("inf"), 0.0) for name in ("one", "two", "each of two")}
     for number in range(repeats):
         for name, counts in {"one": (1,), "two": (2,), "each of two": (1, 1)}.items():
@@ -130,6 +134,9 @@ def commanded(study_file: Path, runs: dict[Path, int]) -> tuple[float, float]:
     ]  # fmt: skip
     if any(command.wait() for command in commands):
         raise SystemExit("a run failed")
+    with suppress(ChildProcessError):
+        while os.wait():  # those that their own parents did not wait for
+            pass
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return max(sum(s.seconds for s in status(out).stages if s.name in ("composites", "scores"))

@@ -1,6 +1,8 @@
 """Tasks done on this machine: in this process, or in several.
 
 Each process is a pool of its own, so that its death is the death of one task and breaks nothing.
+On Linux all are forked from one that has loaded the libraries and done nothing else, since loading
+them takes longer than many a task.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from queue import SimpleQueue
 from types import ModuleType
 from typing import Any
@@ -28,6 +31,8 @@ from minetrace.flow.watch import watched
 OUT_OF_MEMORY = (
     "ran out of memory; give fewer --workers, a larger engine.task_gb, or a smaller grid.tile"
 )
+FORKED = sys.platform == "linux"  # where forking a process with these libraries is safe
+LOADED = ("minetrace.flow.imagery", "minetrace.predict.scan")  # without ONNX Runtime's threads
 KILLED = "its worker was killed, perhaps for want of memory; give fewer --workers if so"
 _shared: Any = None  # what a worker process was given once, at its start
 
@@ -117,8 +122,8 @@ class _Processes:
         return Died(took_too_long(self._limit_s) if late else KILLED)
 
     def _hired(self) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(1, context, _begin, (self._shared, os.getpid()))
+        context = multiprocessing.get_context("forkserver" if FORKED else "spawn")
+        pool = ProcessPoolExecutor(1, context, _begin, (self._shared, dict(os.environ)))
         self._every.add(pool)
         return pool
 
@@ -143,6 +148,14 @@ class _Processes:
             process.join()
         for pool in self._every:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def get_ready() -> None:
+    """Begin to load what processes need, so that it is there when they are."""
+    if FORKED:
+        multiprocessing.set_forkserver_preload([*LOADED])
+        with _deaf():
+            forkserver.ensure_running()
 
 
 @contextmanager
@@ -189,18 +202,20 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _begin(shared: Any, parent: int) -> None:
+def _begin(shared: Any, environment: dict[str, str]) -> None:
     global _shared
     _shared = shared
+    os.environ.clear()
+    os.environ.update(environment)  # where it was forked from, it may be an older one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
-def _die_with(parent: int) -> None:
+def _die_with_parent() -> None:
     """End a worker whose parent was killed: it would go on writing into a folder that is free."""
-    while os.getppid() == parent:
-        time.sleep(0.2)
+    if parent := multiprocessing.parent_process():
+        parent.join()
     os._exit(1)
 
 

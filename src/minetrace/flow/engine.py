@@ -130,7 +130,7 @@ class Engine:
             StudyError: no scheduler answers.
             MissingExtraError: what a cluster needs is not installed.
         """
-        os.environ.update({k: v for k, v in ONE_THREAD.items() if k not in os.environ})
+        get_ready(workers, settings)
         with _crew(shared, workers, settings or EngineStudy(), folder) as crew:
             yield cls(crew)
 
@@ -206,6 +206,25 @@ def _refuse_only_deaths(in_a_row: int, died: Died) -> None:
         )
 
 
+def get_ready(workers: int, settings: EngineStudy | None = None) -> None:
+    """Begin to load what workers will need; worth while as soon as it is known that they will be.
+
+    Args:
+        workers: processes of the local engine.
+        settings: which engine.
+    """
+    os.environ.update({k: v for k, v in ONE_THREAD.items() if k not in os.environ})
+    settings = settings or EngineStudy()
+    if settings.kind == "local" and not _is_alone(workers, settings):
+        from minetrace.flow.crew_local import get_ready as load
+
+        load()
+
+
+def _is_alone(workers: int, settings: EngineStudy) -> bool:
+    return workers == 1 and settings.task_limit_s is None
+
+
 def _crew(
     shared: Any, workers: int, settings: EngineStudy, folder: Path | None
 ) -> AbstractContextManager[Crew]:
@@ -215,6 +234,6 @@ def _crew(
         return cluster(shared, settings, folder)
     from minetrace.flow.crew_local import alone, processes
 
-    if workers == 1 and settings.task_limit_s is None:
+    if _is_alone(workers, settings):
         return alone(shared)
     return processes(shared, workers, settings)

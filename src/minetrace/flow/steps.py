@@ -26,7 +26,7 @@ from minetrace.flow import hashes
 from minetrace.flow.chances import with_chances
 from minetrace.flow.decoding import Decoder
 from minetrace.flow.deliver import deliver
-from minetrace.flow.engine import Engine
+from minetrace.flow.engine import Engine, get_ready
 from minetrace.flow.kept import kept
 from minetrace.flow.looked import LookedShares, region_shares
 from minetrace.flow.models import not_for
@@ -70,6 +70,7 @@ def run(
     """
     tell = reporter or Silent()
     place = RunFolder.at(out)
+    get_ready(workers, study.engine)
     place.pull()
     job = plan(study, place)
     attempt = Attempt(workers)
