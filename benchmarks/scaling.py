@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import geopandas as gpd
@@ -110,18 +111,22 @@ def workers(root: Path, size: int, years: int, repeats: int) -> None:
     (root / "study.yaml").write_text(asked.dump())
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # so that everybody's CPU is counted
-    best = {name: (float("inf"), 0.0) for name in ("one", "two", "each of two")}
+    gains: dict[str, list[float]] = {"two workers": [], "two commands": []}
     for number in range(repeats):
+        turn: dict[str, tuple[float, float]] = {}
         for name, counts in {"one": (1,), "two": (2,), "each of two": (1, 1)}.items():
             outs = [root / f"{name}{number}-{each}" for each in range(len(counts))]
-            found = commanded(root / "study.yaml", dict(zip(outs, counts, strict=True)))
-            best[name] = min(best[name], found)
-            print(f"{number + 1}: {name:>11} {found[0]:7.2f} s, {found[1]:7.2f} CPU s", flush=True)
-    one, two, apart = (seconds for seconds, _ in best.values())
-    print(f"two workers against one: {one / two:.2f} times as fast (bar 1.8); "
-          f"{100 * (best['two'][1] / best['one'][1] - 1):+.1f} % CPU")  # fmt: skip
-    print(f"two commands at once that share nothing: {2 * one / apart:.2f} times as fast as one "
-          "after the other")  # fmt: skip
+            turn[name] = commanded(root / "study.yaml", dict(zip(outs, counts, strict=True)))
+        gains["two workers"].append(turn["one"][0] / turn["two"][0])
+        gains["two commands"].append(2 * turn["one"][0] / turn["each of two"][0])
+        told = (
+            f"{name} {seconds:.2f} s ({cpu:.1f} CPU s)" for name, (seconds, cpu) in turn.items()
+        )
+        print(f"turn {number + 1}: {', '.join(told)}", flush=True)
+    for name, line in gains.items():
+        turns = " ".join(f"{gain:.2f}" for gain in line)
+        print(f"{name} against one: {median(line):.2f} times as fast (turns: {turns})")
+    print("the bar of two workers is 1.8; two commands share nothing but the machine")
 
 
 def commanded(study_file: Path, runs: dict[Path, int]) -> tuple[float, float]:

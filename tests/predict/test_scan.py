@@ -174,7 +174,7 @@ def test_any_cut_any_order_any_batch(kind: str, data: st.DataObject) -> None:
     cols = data.draw(st.lists(st.integers(1, WHOLE.width - 1), max_size=3))
     tiles = data.draw(st.permutations(cut(WHOLE, rows, cols)))
     batch = data.draw(st.integers(1, 5))
-    options = ScanOptions(batch=batch)
+    options = ScanOptions(batch=batch, ahead=data.draw(st.booleans()))
     assert (mosaic(read, scorer, tiles, options=options) == whole).all()
     for tile in data.draw(st.lists(st.sampled_from(tiles), max_size=3, unique=True)):
         if not tile.cells(scorer.card.cell_px).empty:
@@ -372,16 +372,19 @@ def test_a_band_stands_in_only_where_the_card_accepts_it() -> None:
     assert (mosaic(read, scorer, [WHOLE]) == mosaic(read, green, [WHOLE])).all()
 
 
-def test_a_failing_read_is_raised_and_leaves_no_thread() -> None:
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_failing_read_is_raised_and_leaves_no_thread(ahead: bool) -> None:
     import threading
+
+    options = ScanOptions(ahead=ahead)
 
     def read(rect: Rect) -> Raster:
         raise OSError("gone")
 
     before = threading.active_count()
     with pytest.raises(OSError, match="gone"):
-        list(scan(read, pixel_scorer(), GRID, [WHOLE]))
-    walk = scan(Ground(), pixel_scorer(), GRID, cut(WHOLE, [40], []))
+        list(scan(read, pixel_scorer(), GRID, [WHOLE], options=options))
+    walk = scan(Ground(), pixel_scorer(), GRID, cut(WHOLE, [40], []), options=options)
     next(walk)
     walk.close()
     assert threading.active_count() == before

@@ -231,7 +231,10 @@ class Score:
         settled = tuple(keys.values())
         km2 = sum(ground_km2(place, int(place.coverage.mask(t.rect).sum())) for t in self.tiles)
         whole = {rect: hashes[rect] for rect in self._with_composite(job, keys, hashes)}
-        options = ScanOptions(tta=job.study.model.tta, statistics=job.study.model.statistics)
+        asked = job.study.model
+        options = ScanOptions(
+            tta=asked.tta, statistics=asked.statistics, ahead=asked.device != "cpu"
+        )
         left, bytes_read = dict(whole), 0
 
         def score(rects: tuple[Rect, ...]) -> None:

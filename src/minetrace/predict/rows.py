@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -16,6 +16,7 @@ from minetrace.core.raster import Raster
 from minetrace.predict.bands import resolve
 from minetrace.predict.inputs import InputScaling
 from minetrace.predict.lattice import Plan
+from minetrace.predict.threads import one_thread
 
 Read = Callable[[Rect], Raster]
 READ_ROWS = 256  # rows read at once: a row of blocks of the stored composites
@@ -30,17 +31,17 @@ class _Block:
 
 
 class PixelRows:
-    """Rows of pixels along a plan, each read once, by one thread that runs ahead.
+    """Rows of pixels along a plan, each read once, by a thread that runs ahead if asked for.
 
     Memory holds the rows under one call, rounded up to READ_ROWS, and READ_ROWS ahead.
     A context manager: the thread ends with it.
     """
 
-    def __init__(self, read: Read, plan: Plan, card: ModelCard) -> None:
+    def __init__(self, read: Read, plan: Plan, card: ModelCard, *, ahead: bool = True) -> None:
         """Nothing is read before the context is entered."""
         self._read, self._plan, self._card = read, plan, card
         self._blocks: list[_Block] = []
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+        self._thread = one_thread("read-ahead", ahead=ahead)
         self._todo = _strips(plan)
         self._next: tuple[range, Future[list[_Block]]] | None = None
 

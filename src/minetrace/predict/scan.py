@@ -1,7 +1,7 @@
 """Scanning tiles of a region with any scorer.
 
 The sweep goes down the rows of calls that the tiles need. Calls are queued in lattice order into
-batches of one fixed size, scored by one thread, and gathered on a board; a tile is handed out as
+batches of one fixed size, scored, and gathered on a board; a tile is handed out as
 soon as its last row is complete. A score depends on the lattice and the pixels under it alone:
 not on the tiles, their order, or which of them are scanned together.
 """
@@ -9,7 +9,7 @@ not on the tiles, their order, or which of them are scanned together.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -27,6 +27,7 @@ from minetrace.predict.collector import Collector
 from minetrace.predict.lattice import Lattice, Plan
 from minetrace.predict.rows import PixelRows, Read
 from minetrace.predict.statistics import STATISTICS
+from minetrace.predict.threads import one_thread
 from minetrace.predict.turns import Turned
 
 BATCH_PX = 1 << 18  # pixels a batch, unless one call is larger
@@ -42,11 +43,13 @@ class ScanOptions:
             the size of a call.
         tta: average over flips and quarter turns; eight times the work.
         statistics: extra bands of a patch model, among min, median, std and count.
+        ahead: read and score in threads of their own; gains nothing where every core has work.
     """
 
     batch: int = 0
     tta: bool = False
     statistics: tuple[str, ...] = ()
+    ahead: bool = True
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.statistics if name not in STATISTICS]
@@ -79,7 +82,7 @@ def scan(
 
     Args:
         read: composite pixels of any lattice rectangle; what lies outside the imagery comes back
-            not valid. Called from one thread of its own, each pixel once.
+            not valid. Called from one thread, each pixel once.
         scorer: what to score with.
         grid: the lattice.
         tiles: rectangles of pixels that do not overlap; gaps are neither read nor scored.
@@ -131,7 +134,8 @@ def _scored(
 ) -> Generator[tuple[_Call, NDArray[np.float32]], None, None]:
     """Calls with their answers, in lattice order.
 
-    While one batch is scored, by a thread of its own, the next is drawn and the last one blended.
+    While one batch is scored, by a thread of its own if asked for, the next is drawn and the last
+    one blended.
     """
     card, size = scorer.card, options.batch_for(scorer.card)
     ask = Turned(scorer) if options.tta else scorer
@@ -140,8 +144,8 @@ def _scored(
     waiting: list[_Call] = []
     pending: list[_Call] = []
     answer: Future[NDArray[np.float32]] = Future()
-    with ThreadPoolExecutor(1, thread_name_prefix="score") as thread:
-        with PixelRows(read, plan, card) as pixels:
+    with one_thread("score", ahead=options.ahead) as thread:
+        with PixelRows(read, plan, card, ahead=options.ahead) as pixels:
             for call in _calls(card, plan, pixels):
                 _draw(call, plan.lattice, pixels, images[len(waiting)])
                 waiting.append(call)
