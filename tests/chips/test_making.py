@@ -286,6 +286,20 @@ def test_a_folder_is_of_what_was_read_not_of_paths(
         make(settings, tmp_path / "set")
 
 
+def test_where_nobody_looked_there_is_no_background(
+    world: World, labels_of_2019: Path, tmp_path: Path
+) -> None:
+    settings = asked(world, outside="ignore", background=9) | {
+        "periods": [2019], "labels": [{"path": str(labels_of_2019)}],
+    }  # fmt: skip
+    made = make(settings, tmp_path / "set")
+    assert set(made.kinds) == {"label"}
+    assert not any(0 in chip.shares for chip in made.data.chips)
+    settings["chips"]["hard"] = str(tmp_path)
+    with pytest.raises(StudyError, match="outside: other"):
+        make(settings, tmp_path / "set")
+
+
 def test_labels_without_a_year_are_refused_over_several(world: World, tmp_path: Path) -> None:
     settings = asked(world)
     del settings["labels"][0]["when"]

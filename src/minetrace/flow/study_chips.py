@@ -125,6 +125,13 @@ class ChipStudy(Closed):
     select: SelectStudy = SelectStudy()
     split: SplitStudy | None = Field(None, description="default: none is made yet")
 
+    @model_validator(mode="after")
+    def _told(self) -> ChipStudy:
+        if self.hard and self.outside == "ignore":
+            raise ValueError("a false alarm is one where somebody looked: hard goes with "
+                             "outside: other")  # fmt: skip
+        return self
+
 
 def _mapping_of(value: Any) -> Any:
     """One number for all bands is short for a mapping; the bands are known later."""
