@@ -27,6 +27,7 @@ OURS = [
 THEIRS = [
     (Network("smp/Unet", encoder="resnet18"), 64),
     (Network("smp/FPN", encoder="mit_b0"), 64),
+    (Network("smp/PSPNet", encoder="resnet18"), 64),
     (Network("segformer/b0"), 64),
     (Network("timm/resnet18"), 48),
 ]
@@ -105,6 +106,39 @@ def test_windows_and_sizes_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ModelError, match=said):
         build(network, 3, 1, window)
+
+
+def test_a_transformer_is_made_for_the_window(vision: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pytest.importorskip("segmentation_models_pytorch")
+        build(Network("smp/DPT", encoder="tu-vit_tiny_patch16_224"), 3, 1, 32)
+
+
+def test_weights_that_cannot_be_fetched_are_an_error_of_ours(
+    vision: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(*_: Any, **__: Any) -> None:
+        raise ConnectionError("nobody answers")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        smp = pytest.importorskip("segmentation_models_pytorch")
+        timm = pytest.importorskip("timm")
+    for library, design in ((smp, "smp/Unet"), (timm, "timm/resnet18")):
+        monkeypatch.setattr(library, "create_model", nowhere)
+        with pytest.raises(ModelError, match="could not be fetched"):
+            build(Network(design, pretrained="imagenet"), 3, 1, 64)
+
+
+def test_what_has_no_form_in_onnx_is_an_error_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    class Odd(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.special.bessel_j0(x)[:, :1]
+
+    with pytest.raises(ModelError, match="cannot be written as ONNX"):
+        to_onnx(Finished([Odd()], Calibration(1.0, 0.0)), 3, 8)
+    assert not capsys.readouterr().out
 
 
 def test_an_unknown_encoder_or_size_is_refused(vision: Any) -> None:

@@ -174,7 +174,7 @@ def test_prithvi_learns_as_much_as_it_is_asked_to(small: None, tuned: int) -> No
 
 
 def test_pooling_is_what_the_library_pools() -> None:
-    from minetrace.models.prithvi import FixedPool
+    from minetrace.models.pooling import FixedPool
 
     x = torch.randn(2, 3, 7, 7)
     for cells in (1, 2, 3, 6):

@@ -119,7 +119,7 @@ def build(network: Network, bands: int, logits: int, window: int) -> nn.Module:
     try:
         with torch.no_grad():
             shape = tuple(net.eval()(torch.zeros(2, bands, window, window)).shape)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, AssertionError) as error:
         raise ModelError(_misfit(network, window, error)) from error
     finally:
         torch.set_rng_state(after)
@@ -134,6 +134,14 @@ def _misfit(network: Network, window: int, why: object) -> str:
     return (
         f"network {network.design} cannot take windows of {window} px ({said[:160]}); choose a "
         "window that is a multiple of 32, or of what the network halves"
+    )
+
+
+def _unfetched(network: Network, why: OSError) -> str:
+    said = " ".join(str(why).split())[:160]
+    return (
+        f"network: the weights {network.pretrained!r} of {network.design} could not be fetched "
+        f"({said}); leave pretrained out, or try again where the network can be reached"
     )
 
 
@@ -160,10 +168,13 @@ def _patch_cnn(network: Network, bands: int, logits: int, window: int) -> nn.Mod
 def _smp(network: Network, bands: int, logits: int, window: int) -> nn.Module:
     smp = library("segmentation_models_pytorch", "segmentation-models-pytorch", "train")
     name = network.design.partition("/")[2]
+    sized = {"img_size": window} if name.lower() == "dpt" else {}  # of its transformer
     try:
         net: nn.Module = smp.create_model(
-            name, network.encoder, network.pretrained or None, bands, logits
+            name, network.encoder, network.pretrained or None, bands, logits, **sized
         )
+    except OSError as error:
+        raise ModelError(_unfetched(network, error)) from error
     except (KeyError, ValueError, NotImplementedError) as error:
         raise ModelError(
             f"network: segmentation-models-pytorch cannot make {name!r} with the encoder "
@@ -187,6 +198,8 @@ def _timm(network: Network, bands: int, logits: int, window: int) -> nn.Module:
         net = timm.create_model(
             name, pretrained=bool(network.pretrained), in_chans=bands, num_classes=logits
         )
+    except OSError as error:
+        raise ModelError(_unfetched(network, error)) from error
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"network: timm cannot make {name!r} ({error})") from error
     return _per_window(net)

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from minetrace.core.model import Scaling
 from minetrace.errors import ModelError
 from minetrace.models.libraries import library, library_errors
+from minetrace.models.pooling import FixedPool
 from minetrace.models.pytorch.archive import read_archive
 from minetrace.models.pytorch.key_table import Entry, fitted
 
@@ -152,29 +152,6 @@ def make_upernet(
         branch[0] = FixedPool(side // 2, branch[0].output_size)
     _freeze(encoder, tuned_blocks)
     return PrithviUPerNet(encoder, decoder, logits, channels)
-
-
-class FixedPool(nn.Module):
-    """Adaptive average pooling of a map of known side, as two products, which can be exported."""
-
-    def __init__(self, side: int, cells: int) -> None:
-        """Weigh the pixels of each cell.
-
-        Args:
-            side: of the map.
-            cells: along a side of the answer.
-        """
-        super().__init__()
-        weight = torch.zeros(cells, side)
-        for cell in range(cells):
-            first, stop = cell * side // cells, -(-(cell + 1) * side // cells)
-            weight[cell, first:stop] = 1 / (stop - first)
-        self.register_buffer("weight", weight, persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, width, cells, cells) of (n, width, side, side)."""
-        weight = self.get_buffer("weight")
-        return weight @ x @ weight.T
 
 
 def _transformer(sizes: Size, bands: int, window: int) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from minetrace.core.model import ONNX, WEIGHTS
+from minetrace.errors import ModelError
 from minetrace.models import plain_net
 from minetrace.models.calibration import Calibration
 from minetrace.models.patch_net import PatchNet
+from minetrace.models.pooling import pools_exported
 
 OPSET = 17
 LARGEST = 2**31 - 2**24  # bytes of weights in a graph, which is one message of protobuf
@@ -100,11 +103,18 @@ def to_onnx(finished: Finished, bands: int, window: int) -> bytes:
 def _trace(finished: Finished, bands: int, window: int, target: io.BytesIO | str) -> None:
     image = torch.zeros(2, bands, window, window)
     ports = ["logits", "probability"]
-    with warnings.catch_warnings(), torch.no_grad():
+    said = io.StringIO()  # the whole graph, where a part of it cannot be written
+    with warnings.catch_warnings(), torch.no_grad(), pools_exported(OPSET), redirect_stdout(said):
         warnings.simplefilter("ignore")  # that another exporter is the default; shapes traced
-        torch.onnx.export(
-            finished.eval(), (image,), target,  # type: ignore[arg-type]  # a stream will do
-            dynamo=False, opset_version=OPSET,
-            input_names=["image"], output_names=ports,
-            dynamic_axes={name: {0: "n"} for name in ("image", *ports)},
-        )  # fmt: skip
+        try:
+            torch.onnx.export(
+                finished.eval(), (image,), target,  # type: ignore[arg-type]  # a stream will do
+                dynamo=False, opset_version=OPSET,
+                input_names=["image"], output_names=ports,
+                dynamic_axes={name: {0: "n"} for name in ("image", *ports)},
+            )  # fmt: skip
+        except torch.onnx.errors.OnnxExporterError as error:
+            why = " ".join(str(error).split())[:160]
+            raise ModelError(
+                f"this network cannot be written as ONNX ({why}); choose another design"
+            ) from error
