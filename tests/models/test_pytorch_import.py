@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import types
 from collections.abc import Callable
@@ -124,6 +125,19 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
     said = Said(mean=(0.0,) * 7, std=(1.0,) * 7, values=1.0)
     assert import_pytorch(tmp_path / "whole.pth", says=said).card.classes == ("mine",)
     assert Spy.made == 0
+
+
+class Shell:
+    """What torch itself blocks by its module."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("exit 1",)
+
+
+def test_what_a_file_would_run_is_named(tmp_path: Path) -> None:
+    torch.save({"state_dict": MiningNet().state_dict(), "spy": Shell()}, tmp_path / "evil.pth")
+    with pytest.raises(ModelError, match=r"it would run \w+\.system, and nothing in a file is run"):
+        import_pytorch(tmp_path / "evil.pth")
 
 
 @pytest.mark.parametrize(

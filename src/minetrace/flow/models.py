@@ -69,7 +69,7 @@ def refuse_unknown(name: str) -> None:
         hint = nearest(name, known)
         raise ModelError(
             f"no model is called {name!r}; "
-            + (f"did you mean {hint!r}? " if hint else "")
-            + f"The names are {', '.join(known)}; give one of them, or the path of a model "
+            + (f"did you mean {hint!r}? The" if hint else "the")
+            + f" names are {', '.join(known)}; give one of them, or the path of a model "
             "folder or zip"
         )
