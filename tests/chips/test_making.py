@@ -128,7 +128,8 @@ def make(settings: dict[str, Any], out: Path) -> MadeSet:
 @pytest.fixture(scope="module")
 def made(world: World, labels_of_2019: Path, tmp_path_factory: pytest.TempPathFactory) -> MadeSet:
     settings = asked(world, png=True)
-    settings["labels"] = [{"path": str(labels_of_2019), "when": "year", "source": "us"}]
+    us = {"source": "us", "vintage": "2018-07"}
+    settings["labels"] = [{"path": str(labels_of_2019), "when": "year", **us}]
     return make(settings, tmp_path_factory.mktemp("made") / "set")
 
 
@@ -160,6 +161,11 @@ def test_a_period_without_labels_says_nothing(made: MadeSet) -> None:
     assert made.kinds["background"] > 0
 
 
+def test_who_drew_it_on_what_is_kept(made: MadeSet) -> None:
+    told = read_manifest(made.sheet.parent).data
+    assert told[0] == {"name": "us", "licence": "", "vintage": "2018-07"}
+
+
 def test_pictures_for_those_who_want_png(made: MadeSet) -> None:
     chip, folder = made.data.chips[0], made.sheet.parent
     png = folder / chip.image.replace("images/", "png/").replace(".tif", ".png")
@@ -172,7 +178,8 @@ def test_a_kill_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     settings = asked(world, png=True)
-    settings["labels"] = [{"path": str(labels_of_2019), "when": "year", "source": "us"}]
+    us = {"source": "us", "vintage": "2018-07"}
+    settings["labels"] = [{"path": str(labels_of_2019), "when": "year", **us}]
     written = 0
     plain = making.Cut.__call__
 

@@ -278,10 +278,17 @@ def _data_set(cutting: Cutting, chips: tuple[Chip, ...]) -> DataSet:
     reader = made_reader(cutting.out, job.bands, settings.classes)
     levels = {source.level for source in job.sources}
     level = levels.pop() if len(levels) == 1 else None
-    told = {
-        (str(s), str(c)) for s, c in zip(cutting.labels.source, cutting.labels.licence, strict=True)
-    }
+    labels = cutting.labels
+    told: dict[tuple[str, str], set[str]] = {}
+    for source, licence, vintage in zip(labels.source, labels.licence, labels.vintage, strict=True):
+        told.setdefault((str(source), str(licence)), set()).add(str(vintage))
     sources = [(name_of(s), s.licence) for s in job.study.sources]
-    data = tuple({"name": n, "licence": c} for n, c in [*sorted(told), *sources])
+    drawn = [{"name": n, "licence": c} | _vintage(v) for (n, c), v in sorted(told.items())]
+    data = (*drawn, *({"name": n, "licence": c} for n, c in sources))
     return DataSet(job.study.name, chips, job.bands, settings.classes, reader,
                    job.study.grid.resolution_m, level or "any", data)  # fmt: skip
+
+
+def _vintage(said: set[str]) -> dict[str, str]:
+    """Of which imagery a source's labels were drawn, where it says so."""
+    return {"vintage": ", ".join(sorted(said - {""}))} if said != {""} else {}
