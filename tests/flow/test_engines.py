@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -117,6 +119,21 @@ def test_a_worker_that_dies_or_hangs_costs_its_task_alone(
     assert done == [n for n in range(12) if n != 1]
     assert lost.keys() == {1}
     assert len(list(tmp_path.glob("1-*"))) == 3
+
+
+def test_a_file_of_the_current_folder_is_not_taken_for_a_library(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit('this is not numpy')")
+    script = tmp_path / "scripts" / "script.py"
+    script.parent.mkdir()
+    script.write_text(
+        "from functools import partial\nfrom operator import add\n"
+        "from minetrace.flow.engine import Engine\n"
+        "with Engine.of(1, 2) as engine:\n"
+        "    engine.each([partial(add, 1), partial(add, 2)], print)\n"
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True)
+    assert sorted(done.stdout.split()) == ["2", "3"], done.stderr
+    assert not done.stderr
 
 
 def test_a_poisonous_part_is_given_up_and_not_its_unit(tmp_path: Path) -> None:

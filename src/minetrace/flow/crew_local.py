@@ -33,6 +33,7 @@ OUT_OF_MEMORY = (
 )
 FORKED = sys.platform == "linux"  # where forking a process with these libraries is safe
 LOADED = ("minetrace.flow.imagery", "minetrace.predict.scan")  # without ONNX Runtime's threads
+SAFE_PATH = "PYTHONSAFEPATH"
 KILLED = "its worker was killed, perhaps for want of memory; give fewer --workers if so"
 _shared: Any = None  # what a worker process was given once, at its start
 
@@ -94,7 +95,7 @@ class _Processes:
         while True:
             pool = self._idle.pop() if self._idle else self._hired()
             try:
-                with _deaf(), _without_main():  # the first task starts the process
+                with _deaf(), _apart(), _without_main():  # the first task starts the process
                     future = pool.submit(_work, trial.task, limit_s)
             except BrokenProcessPool:  # it died while it had nothing to do
                 self._let_go(pool)
@@ -154,7 +155,7 @@ def get_ready() -> None:
     """Begin to load what processes need, so that it is there when they are."""
     if FORKED:
         multiprocessing.set_forkserver_preload([*LOADED])
-        with _deaf():
+        with _deaf(), _apart():
             forkserver.ensure_running()
 
 
@@ -185,6 +186,20 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Keep a file of the current folder, numpy.py perhaps, from being taken for a library."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[SAFE_PATH]
+        else:
+            os.environ[SAFE_PATH] = before
 
 
 @contextmanager
