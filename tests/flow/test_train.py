@@ -120,10 +120,25 @@ def test_several_classes_and_members_with_their_spread(tmp_path: Path) -> None:
     done = train(asked, tmp_path / "out")
     assert done.card.classes == ("mine", "pond", "spread")
     assert not done.card.calibrated
+    assert {"iou", "iou of mine", "recall of pond"} <= done.card.metrics["validation"].keys()
+    assert "of any of them against the rest" in done.report.read_text()
     assert len(done.looks) == 2
     one, other = (tmp_path / f"out/member{n}/state.pt" for n in (0, 1))
     assert one.read_bytes() != other.read_bytes()
     assert check_model(done.model).card.classes == done.card.classes
+
+
+def test_a_network_that_cannot_be_written_is_not_trained_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unwritable(*_: object) -> None:
+        raise ModelError("it has no form in ONNX")
+
+    monkeypatch.setattr("minetrace.models.torch_export.files_of", unwritable)
+    chips = write_square_chips(tmp_path / "chips.npz")
+    with pytest.raises(ModelError, match="no form in ONNX"):
+        train(study(chips, fit={"steps": 2, "every": 2}), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_classifier_of_windows_becomes_a_patch_model(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MODEL, REPORT, STUDY = "model", "report.html", "study.yaml"
 CALL_PX = 464  # beyond the window, that a dense model is given in one call
+TRIED_WEIGHTS = 100_000_000  # writing more than these as a graph takes minutes and gigabytes
 PIXELS_VALID = 0.5  # share of a window that must be seen; networks learn what a hole looks like
 
 
@@ -126,6 +127,7 @@ def train(
     _need_chips(chips.data)
     asked = _Asked.of(study, chips.data, out, Machine(place, processes))
     asked.refuse_others()  # before the study and the audit of what is there are written over
+    asked.refuse_unwritable()
     write_audit(out, chips.audit)
     write_text(out / STUDY, study.dump())
     watch.note(f"{chips.data.name}: {_counted(chips.data)}; {chips.audit.verdict}")
@@ -205,6 +207,21 @@ class _Asked:
         for member in self.members:
             read_checkpoint(member.folder / STATE, member.task.recipe)
 
+    def refuse_unwritable(self) -> None:
+        """Write an untrained network as a graph: one that has none should not be trained first.
+
+        Raises:
+            ModelError: it cannot be written.
+        """
+        from minetrace.models.calibration import Calibration
+        from minetrace.models.torch_export import Finished, files_of
+
+        first = self.members[0]
+        net = first.make().eval()
+        if sum(weight.numel() for weight in net.parameters()) <= TRIED_WEIGHTS:
+            finished = Finished((net,), Calibration(1.0, 0.0))
+            files_of(finished, len(self.survey.bands), first.task.draw.side)
+
 
 def _learn(study: TrainStudy, asked: _Asked, watch: TrainWatch) -> Learnt:
     from minetrace.models.finishing import finish
@@ -276,7 +293,9 @@ def _write(study: TrainStudy, chips: AuditedSet, learnt: Learnt, out: Path) -> T
 
     side = study.fit.window
     metrics = {
-        {"val": "validation"}.get(name, name): figures(learnt.nets, pool, side, learnt.model)
+        {"val": "validation"}.get(name, name): figures(
+            learnt.nets, pool, side, learnt.model, chips.data.classes[1:]
+        )
         for name, pool in learnt.parts.items() if name != "train" and len(pool)
     }  # fmt: skip
     made = _made(study, chips, learnt)

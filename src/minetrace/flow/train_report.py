@@ -65,10 +65,12 @@ def _figures(card: ModelCard) -> str:
             shown = f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
             rows.append(f"<tr><td>{part}</td><td>{escape(name)}</td><td>{shown}</td></tr>")
     sure = "calibrated" if card.calibrated else "not calibrated"
+    several = len([name for name in card.classes if name != "spread"]) > 1
+    which = "<p>A figure without a class is of any of them against the rest.</p>" if several else ""
     return (
         f"<p>At the threshold {card.threshold:g}; the probability is {sure}. The exported network "
         f"differs from the trained one by {card.metrics['export']['parity']:.1e} at most.</p>"
-        f"<table><tr><th>part</th><th>figure</th><th>value</th></tr>{''.join(rows)}</table>"
+        f"{which}<table><tr><th>part</th><th>figure</th><th>value</th></tr>{''.join(rows)}</table>"
     )
 
 

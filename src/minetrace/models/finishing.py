@@ -86,22 +86,27 @@ def finish(
 
 
 def figures(
-    nets: Sequence[nn.Module], chips: Pool, side: int, model: FinishedModel
+    nets: Sequence[nn.Module], chips: Pool, side: int, model: FinishedModel, classes: Sequence[str]
 ) -> dict[str, float]:
     """Agreement at the model's threshold, of pixels (or chips) that are known.
 
-    Of several classes, any class against the first.
+    Of several ``classes``, any against the first of the masks, and each against all others.
     """
     labels, logits = known_logits(nets, chips, side, 8, most=20_000_000)
-    said = probabilities(logits, model.calibration).max(axis=1) >= model.threshold
-    true = labels > 0
-    tp, fp, fn = (int(np.count_nonzero(x)) for x in (said & true, said & ~true, ~said & true))
-    found = {
-        "iou": iou(tp, fp, fn), "f1": f1(tp, fp, fn), "precision": precision(tp, fp),
-        "recall": recall(tp, fn),
-    }  # fmt: skip
+    said = probabilities(logits, model.calibration) >= model.threshold
+    found = _agreement(np.any(said, axis=1), labels > 0)
+    if len(classes) > 1:
+        for number, name in enumerate(classes):
+            each = _agreement(said[:, number], labels == number + 1)
+            found |= {f"{figure} of {name}": value for figure, value in each.items()}
     counted = {"chips": len(chips), "known": len(labels)}
     return {**{k: round(v, 4) for k, v in found.items() if np.isfinite(v)}, **counted}
+
+
+def _agreement(said: NDArray[np.bool_], true: NDArray[np.bool_]) -> dict[str, float]:
+    tp, fp, fn = (int(np.count_nonzero(x)) for x in (said & true, said & ~true, ~said & true))
+    return {"iou": iou(tp, fp, fn), "f1": f1(tp, fp, fn), "precision": precision(tp, fp),
+            "recall": recall(tp, fn)}  # fmt: skip
 
 
 def _calibration(labels: NDArray[np.int64], logits: NDArray[np.float64], way: Way) -> Calibration:
