@@ -142,13 +142,14 @@ def scaled(pixels: NDArray[np.int16]) -> NDArray[np.float32]:
 def by_minetrace(folder: Path, height: int, width: int, result: Result) -> None:
     from minetrace.core.grid import Rect
     from minetrace.predict.onnx import OnnxScorer
-    from minetrace.predict.scan import scan
+    from minetrace.predict.scan import ScanOptions, scan
     from scan import GRID, Reader
 
     read = Reader(scene(folder, height, width), len(BANDS))
     whole = Rect(0, 0, height, width)
     tiles = [tile & whole for tile in whole.blocks(TILE_PX)]
-    for rect, scores in scan(read, OnnxScorer.open(folder / "model"), GRID, tiles):
+    scorer, options = OnnxScorer.open(folder / "model"), ScanOptions(ahead=False)  # one thread
+    for rect, scores in scan(read, scorer, GRID, tiles, options=options):
         result.put(rect.row, rect.col, scores.values[0])
 
 

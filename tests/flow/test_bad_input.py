@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import rasterio
 import yaml
+from rasterio.warp import transform_geom
 from shapely.geometry import box, mapping
 
 from minetrace.testing.world import World, world_study
@@ -207,3 +208,27 @@ def test_a_blind_period_is_a_warning_and_all_blind_an_error(ask: Any, world: Wor
     assert done.returncode == 0
     report = read_json(Path(done.args[done.args.index("--out") + 1]) / "run.json")
     assert report["attempts"][-1]["outcome"] == "done"
+
+
+def test_imagery_smaller_than_a_window_is_not_called_clouds(
+    ask: Any, world: World, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    window = rasterio.windows.Window(40, 40, 20, 20)
+    for path in world.scenes.glob("*2019*.tif"):
+        with rasterio.open(path) as whole:
+            profile = {"driver": "GTiff", "width": 20, "height": 20, "count": whole.count,
+                       "dtype": whole.dtypes[0], "crs": whole.crs, "nodata": whole.nodata,
+                       "transform": whole.window_transform(window)}  # fmt: skip
+            bounds = rasterio.windows.bounds(window, whole.transform)
+            with rasterio.open(small / path.name, "w", **profile) as part:
+                part.write(whole.read(window=window))
+                part.descriptions = whole.descriptions
+                part.scales, part.offsets = whole.scales, whole.offsets
+    ground = transform_geom(profile["crs"], "EPSG:4326", mapping(box(*bounds)))
+    asked = ask(
+        sources=files(small), region=geojson(tmp_path / "small.geojson", ground),
+        model={"name": "artisanal-gold-rgb"},
+    )  # fmt: skip
+    refused(asked, 2, "window of 48 px", "artisanal-gold-rgb")

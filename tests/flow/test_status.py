@@ -68,6 +68,7 @@ def test_a_sound_run_is_found_sound_and_left_alone(calm: Path) -> None:
     before = snapshot(calm)
     done = minetrace("status", calm, "--check")
     assert "all as their sidecars say" in done.stdout
+    assert done.returncode == 0
     assert snapshot(calm) == before
 
 
@@ -84,6 +85,7 @@ def test_every_fault_is_named_and_mended(world: World, calm: Path, tmp_path: Pat
     (out / "scores/2019" / ".part-1-x.tif").write_bytes(b"half")
     before = snapshot(out)
     found = check(out)
+    assert minetrace("status", out, "--check").returncode == 1
     assert faults(found)["damaged"] == 3
     assert faults(found)["orphan"] == 2
     assert faults(found)["half-written"] == 1

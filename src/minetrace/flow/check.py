@@ -31,7 +31,7 @@ MEANING: dict[Fault, str] = {
     "damaged": "is not what its sidecar says",
     "orphan": "has lost its other half",
     "half-written": "was left by a process that was killed",
-    "stale": "was made from what the study no longer says",
+    "stale": "was made from something that is no longer so",
     "stray": "belongs to an earlier study",
     "failed": "could not be made",
 }

@@ -295,6 +295,15 @@ class _Walk:
             return
         if self.ledger.failures():
             self.refuse_failures(allow_missing=False)
+        card = self.job.scorer.card
+        pictures = (one for p in self.job.periods
+                    for one in self.ledger.sidecars("composites", p.label))  # fmt: skip
+        if any(one.facts["seen_px"] for one in pictures):
+            raise NoImageryError(
+                f"clear pixels, but nowhere enough together for model {card.name}: a window of "
+                f"{card.window} px must be {card.min_valid_share:.0%} clear; give more dates or a "
+                "larger region, loosen sources.mask, or take a model of smaller windows"
+            )
         raise NoImageryError(
             "no clear look at the region in any period: every pixel is cloud or nodata; "
             "give more dates, or loosen sources.mask or composite.min_looks"

@@ -18,7 +18,8 @@ def command(
     """Say what of a run is done, failed or still to be done, and what each stage took.
 
     --check also reads every file and names what is damaged, orphaned, stale or left over; it
-    changes nothing. --repair throws away what can be made again; the run's own command makes it.
+    changes nothing, and ends with 1 if files are damaged. --repair throws away what can be made
+    again; the run's own command makes it.
 
     Example:  minetrace status runs/demo
 
@@ -50,3 +51,5 @@ def command(
         if not yes and not typer.confirm(f"Throw away {len(seen.mendable)} of these?"):
             raise typer.Exit(1)
         typer.echo(f"{mend(seen)} files thrown away; give the run's command again", err=as_json)
+    elif seen.mendable:
+        raise typer.Exit(1)
