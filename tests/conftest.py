@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from minetrace.flow.machine import cores
 from minetrace.testing.world import World, make_world
 
 HERE = Path(__file__).parent
@@ -27,12 +26,6 @@ LONG = (
     "flow/test_changed_studies.py", "faces/test_cli.py", "store/test_mirror.py",
     "flow/test_truth.py", "flow/test_engines.py",
 )  # fmt: skip
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: some tests wait for servers, browsers and dying workers."""
-    return cores() + 1
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
