@@ -177,8 +177,8 @@ def _cuts(cutting: Cutting) -> list[Cut]:
     wanted = sum(map(len, own))
     if not wanted:
         raise LabelError("no label touches a square of the region's lattice; is the region right?")
-    if settings.outside == "other":  # elsewhere nobody looked: such chips would say nothing
-        _add_hard(cutting, own, round(settings.hard_share * wanted))
+    _add_hard(cutting, own, round(settings.hard_share * wanted))
+    if settings.outside == "other":  # else nobody looked there: such chips would say nothing
         _add_background(cutting, own, round(settings.background * wanted))
     return [
         Cut(period, number, tile, kind)
