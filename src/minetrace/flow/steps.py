@@ -139,7 +139,7 @@ def _nothing_worse() -> Iterator[None]:
 
 def _tell_what_is_read(job: Job, tell: Reporter) -> None:
     """Say what was found, which scenes count, and what the model and masks cannot do."""
-    if beyond := not_for(job.scorer.card):
+    if beyond := not_for(job.scorer.card, job.study.model.name):
         tell.note(f"model {job.scorer.card.name} is not for {beyond}")
     for number, source in enumerate(job.sources):
         for note in source.notes:

@@ -1,7 +1,7 @@
 """The models that come with minetrace, by name.
 
-The one list of what may stand after ``--model`` without being a path, with what each is for and,
-as important, what it is not for. Reads no model and imports no runtime.
+What may stand after ``--model`` without being a path, with what each is for and, as important, what
+it is not for; `minetrace.flow.named_models` adds what a user's own list names. Reads no model.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Entry:
 
     Attributes:
         name: what a study or ``--model`` calls it; lower case, digits and hyphens.
-        source: its folder below `SHIPPED`, or a URL.
+        source: its folder below `SHIPPED`; in a user's list any folder, zip, or URL of a zip.
         licence: SPDX identifier of the weights.
-        sha256: hash of its ``model.onnx``.
+        sha256: of a folder, that of its network, as in its card; of a zip, that of the file.
         version: of the weights; another training is another version.
         default: whether it is the first of the trained ones to try.
         purpose: one line on what it is for.
@@ -37,6 +37,11 @@ class Entry:
     default: bool
     purpose: str
     not_for: str
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it comes with minetrace."""
+        return self in _ENTRIES
 
 
 _ENTRIES = (

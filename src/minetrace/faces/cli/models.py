@@ -23,12 +23,14 @@ app = typer.Typer(
 def list_models(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
     """Say which models have a name, what each is for and what it is not for.
 
+    MINETRACE_MODELS may name a YAML list of further ones, on this disk or at an address.
+
     Example:  minetrace models list
     """
     import json
     from dataclasses import asdict
 
-    from minetrace.models.registry import entries
+    from minetrace.flow.named_models import entries
 
     if as_json:
         typer.echo(json.dumps([asdict(entry) for entry in entries()], indent=1))
@@ -37,7 +39,7 @@ def list_models(as_json: bool = typer.Option(False, "--json", help="Print as JSO
         typer.echo(f"{entry.name}  {entry.version}")
         facts([
             ("for", entry.purpose), ("not for", entry.not_for), ("licence", entry.licence),
-            ("sha256", entry.sha256),
+            ("sha256", entry.sha256), ("lies at", "" if entry.shipped else entry.source),
         ])  # fmt: skip
     typer.echo("spectral  built in, no file; what 'run' takes where no model is named")
     facts([
@@ -67,7 +69,7 @@ def show_model(
         typer.echo(json.dumps(card.to_json(), indent=1))
         return
     typer.echo(card.name)
-    facts([("not for", not_for(card)), *card_facts(card)])
+    facts([("not for", not_for(card, model)), *card_facts(card)])
     page = place / "README.md"
     facts([("page", str(page) if page.is_file() else "")])
 
@@ -218,6 +220,7 @@ def export_model(
     """
     from minetrace.predict.model_check import check_model
     from minetrace.predict.model_file import zip_model
+    from minetrace.store.files import sha256
 
     place = _place(model)
     card = check_model(place).card
@@ -227,6 +230,7 @@ def export_model(
     else:
         card = _int8(place, int8, target, most_loss, allow_loss)
     typer.echo(f"{target} written: {card.name}, licence {card.licence or 'not said'}")
+    facts([("sha256", f"{sha256(target)}, to name it in a list of models")])
     typer.echo(f"Use it: minetrace run --model {target}")
 
 
@@ -287,8 +291,8 @@ def _free(folder: Path, force: bool) -> Path:
 
 def _place(model: str) -> Path:
     """The folder of a name, or a path as given."""
-    from minetrace.models.registry import path_of
+    from minetrace.flow.named_models import place_of
 
     if Path(model).exists() or Path(model).name != model:
         return Path(model)
-    return path_of(model)
+    return place_of(model)

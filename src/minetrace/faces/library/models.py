@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minetrace.core.model import ModelCard, Scorer
-from minetrace.flow.models import SPECTRAL, model_names, open_model, refuse_unknown
+from minetrace.flow.models import open_model
+from minetrace.flow.named_models import SPECTRAL, model_names, refuse_unknown
 
 if TYPE_CHECKING:
     import xarray as xr
