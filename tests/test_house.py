@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -25,6 +26,16 @@ def loaded_by(code: str) -> list[str]:
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import minetrace") == []
+
+
+def test_no_library_reports_who_uses_it(tmp_path: Path) -> None:
+    code = "import minetrace as mt; mt.load_model('artisanal-gold-rgb').scorer()._session()"
+    loud = {"CI", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS"}
+    told = {name: value for name, value in os.environ.items() if name not in loud}
+    subprocess.run(
+        [sys.executable, "-c", code], env=told | {"XDG_CACHE_HOME": str(tmp_path)}, check=True
+    )
+    assert list(tmp_path.iterdir()) == []  # where ONNX Runtime would keep an identifier
 
 
 @pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])

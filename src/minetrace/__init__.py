@@ -15,6 +15,7 @@ Names are loaded when they are first used, so that importing the package costs n
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,10 @@ __all__ = [
     "tally",
     "train",
 ]
+
+# Libraries that report who uses them, unless told before they load; what is said already stands.
+for _silence in ("ORT_DISABLE_TELEMETRY", "NO_ALBUMENTATIONS_UPDATE"):
+    os.environ.setdefault(_silence, "1")
 
 _HOMES = {
     "FailedError": "errors",
