@@ -238,6 +238,19 @@ def test_a_perfect_model_is_told_to_be_perfect_and_the_page_stands_alone(tmp_pat
     assert json.loads(numbers.read_text())["figures"]["pixels"]["figures"]["IoU"]["value"] == 1
 
 
+def test_chips_without_a_place_are_said_to_be(tmp_path: Path) -> None:
+    data = made()
+    nowhere = tuple(replace(c, crs="", bounds=None, place="") for c in data.chips)
+    report, _ = evaluate(Same(PIXEL_CARD), replace(data, chips=nowhere), EvaluateOptions(disturb=0))
+    assert any("where on Earth" in note for note in report.notes)
+    assert dict(report.facts)["blocks"] == "not on the ground"
+    write_report(tmp_path, report)
+    assert json.loads((tmp_path / "evaluation.json").read_text())["notes"] == report.notes
+    assert not any(
+        "where on Earth" in n for n in evaluate(Same(PIXEL_CARD), data, EvaluateOptions())[0].notes
+    )
+
+
 def test_a_split_that_is_not_there_is_named() -> None:
     with pytest.raises(DataSetError, match="no chips of split 'val', only test"):
         evaluate(Same(PIXEL_CARD), made(), EvaluateOptions(split="val"))

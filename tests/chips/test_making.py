@@ -29,6 +29,7 @@ from minetrace.faces.cli import main
 from minetrace.flow import chips as making
 from minetrace.flow.chip_ground import Sheet, read_study_labels
 from minetrace.flow.chips import MadeSet, make_chips
+from minetrace.flow.report import Reporter, Silent
 from minetrace.flow.study import Study
 from minetrace.flow.study_chips import ChipStudy, LabelStudy, SelectStudy
 from minetrace.store.outlines import write_footprints
@@ -119,10 +120,21 @@ def labels_of_2019(world: World, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
-def make(settings: dict[str, Any], out: Path) -> MadeSet:
+class Heard(Silent):
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Keep it."""
+        self.notes.append(text)
+
+
+def make(settings: dict[str, Any], out: Path, tell: Reporter | None = None) -> MadeSet:
     study = Study.of(json.loads(json.dumps(settings, default=str)))
     assert study.chips is not None
-    return make_chips(study, study.labels, study.chips, out)
+    return make_chips(study, study.labels, study.chips, out, reporter=tell)
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +176,21 @@ def test_a_period_without_labels_says_nothing(made: MadeSet) -> None:
 def test_who_drew_it_on_what_is_kept(made: MadeSet) -> None:
     told = read_manifest(made.sheet.parent).data
     assert told[0] == {"name": "us", "licence": "", "vintage": "2018-07"}
+
+
+def test_a_chip_names_those_who_drew_in_its_own_year(
+    world: World, labels_of_2019: Path, tmp_path: Path
+) -> None:
+    later = tmp_path / "later.gpkg"
+    mines = gpd.read_file(labels_of_2019)
+    mines.assign(year=2020).to_file(later)
+    settings = asked(world) | {"labels": [
+        {"path": str(labels_of_2019), "when": "year", "source": "us"},
+        {"path": str(later), "when": "year", "source": "them"},
+    ]}  # fmt: skip
+    made = make(settings, tmp_path / "set")
+    told = {(c.period, c.source) for c in made.data.chips if c.kind == "label"}
+    assert told == {("2019", "us"), ("2020", "them")}
 
 
 def test_pictures_for_those_who_want_png(made: MadeSet) -> None:
@@ -245,9 +272,11 @@ def test_what_is_not_used_is_unknown_and_never_background(
         assert set(mask[pixels == 1]) == {IGNORE}  # and some there are
     settings = asked(world, background=9, apart=0, select={"exclude": [f"mines:{large}"]})
     settings |= {"periods": [2019], "labels": [{"path": str(labels_of_2019), "when": "year"}]}
-    made = make(settings, tmp_path / "set")
+    heard = Heard()
+    made = make(settings, tmp_path / "set", heard)
     mine = project(mines[large], "EPSG:4326", GRID.crs)
     assert made.kinds["background"] > 0
+    assert any("squares of kind background where" in note for note in heard.notes)
     assert not [
         c
         for c in made.data.chips

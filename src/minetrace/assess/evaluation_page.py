@@ -104,10 +104,11 @@ def said(figure: Figure) -> str:
 
 
 def _figures(evaluation: Evaluation) -> str:
-    text = (f"<p>{evaluation.chips:,} chips in {evaluation.blocks:,} blocks; in brackets the "
+    blocks = f"{evaluation.blocks:,} block{'s' * (evaluation.blocks != 1)}"
+    text = (f"<p>{evaluation.chips:,} chips in {blocks}; in brackets the "
             "middle 95 % of 1,000 draws of whole blocks.</p>")  # fmt: skip
     few = "" if evaluation.blocks >= 10 else (
-        f"<p>Only {evaluation.blocks} blocks: the intervals are rough.</p>"
+        f"<p>Only {blocks}: the intervals are rough.</p>"
     )  # fmt: skip
     rows = [("figure", "value")] + [(name, said(f)) for name, f in evaluation.figures.items()]
     return text + few + _table(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -134,8 +134,7 @@ class Sheet:
         """What is known of a rectangle in a period; nothing if the period has no labels."""
         frame = shapely.box(*self.grid.bounds(rect))
         near = self.near(frame)
-        now = np.array([self.labels.start[i] < period.end and self.labels.end[i] > period.start
-                        for i in near], dtype=bool)  # fmt: skip
+        now = self.holds(near, period)
         klass, area = self.labels.klass[near], self.labels.polygons[near]
         known = now & (area | (klass == 0))
         other_days = (klass > 0) & ~now
@@ -150,10 +149,15 @@ class Sheet:
         found = [
             int(labels.klass[i]) for i in self.near(frame)
             if not labels.polygons[i]
-            and labels.start[i] < period.end and labels.end[i] > period.start
+            and self.holds([i], period)[0]
             and frame.intersects(self.shapes[i].centroid)
         ]  # fmt: skip
         return np.array(found, np.int64)
+
+    def holds(self, rows: Iterable[int], period: Period) -> NDArray[np.bool_]:
+        """Which rows speak of a period."""
+        start, end = self.labels.start, self.labels.end
+        return np.array([start[i] < period.end and end[i] > period.start for i in rows], dtype=bool)
 
     def near(self, frame: shapely.Polygon) -> NDArray[np.int64]:
         """Rows whose shape meets a frame, in order."""

@@ -88,11 +88,27 @@ def make_chips(
     tell = reporter or Silent()
     with RunFolder(out).claimed() as folder:
         cutting, cuts, reading = lay_out_cuts(study, labels, settings, folder)
+        _tell_what_lacks(cutting, cuts, tell)
         for note in reading.notes:
             tell.note(note)
         _claim(cutting, cuts, reading)
         _cut_all(cutting, cuts, workers, tell)
         return _finish(cutting, cuts, reading, tell)
+
+
+def _tell_what_lacks(cutting: Cutting, cuts: Sequence[Cut], tell: Reporter) -> None:
+    """Say where there are fewer squares without a mine than were asked for."""
+    settings = cutting.settings
+    squares = Counter(kind for _, _, kind in {(cut.place, cut.tile, cut.kind) for cut in cuts})
+    asked = {"hard": settings.hard_share if settings.hard else 0.0,
+             "background": settings.background if settings.outside == "other" else 0.0}  # fmt: skip
+    for kind, share in asked.items():
+        wanted = round(share * squares["label"])
+        if squares[kind] < wanted:
+            tell.note(
+                f"{squares[kind]:,} squares of kind {kind} where {wanted:,} were asked for: the "
+                "region has no more of them"
+            )
 
 
 def lay_out_cuts(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from minetrace.chips.masks import label_of, paint, shares_of
 from minetrace.core.data_set import IGNORE, Chip
 from minetrace.core.grid import Tile
+from minetrace.core.period import Period
 from minetrace.core.raster import NODATA, REFLECTANCE_SCALE, stored_scale
 from minetrace.flow.chip_ground import Sheet, outside_of
 from minetrace.flow.plan import Job
@@ -116,7 +117,7 @@ def chip_of(shared: Cutting, cut: Cut) -> Chip | None:
         shares = shares_of(file.read(1))
     place, sheet = shared.job.places[cut.place], shared.sheets[cut.place]
     period = shared.job.periods[cut.period]
-    source, region = _told_by(sheet, place.grid.bounds(cut.tile.rect), cut.kind)
+    source, region = _told_by(sheet, place.grid.bounds(cut.tile.rect), period, cut.kind)
     label = label_of(shares, sheet.points(cut.tile.rect, period).tolist())
     return Chip(
         name=name_of_cut(shared, cut), image=image, mask=mask, kind=cut.kind, label=label,
@@ -126,8 +127,13 @@ def chip_of(shared: Cutting, cut: Cut) -> Chip | None:
     )  # fmt: skip
 
 
-def _told_by(sheet: Sheet, bounds: tuple[float, float, float, float], kind: str) -> tuple[str, str]:
-    """Who labelled a chip, and its region: that of the nearest label, which may be some way off."""
+def _told_by(
+    sheet: Sheet, bounds: tuple[float, float, float, float], period: Period, kind: str
+) -> tuple[str, str]:
+    """Who labelled a chip, and its region: that of the nearest label, which may be some way off.
+
+    Where nobody speaks of the period, those who speak of the ground in another.
+    """
     if not len(sheet.labels):
         return kind, ""
     frame = shapely.box(*bounds)
@@ -135,7 +141,10 @@ def _told_by(sheet: Sheet, bounds: tuple[float, float, float, float], kind: str)
     region = str(sheet.labels.region[near[0] if len(near) else sheet.nearest(frame)])
     if not len(near):
         return kind, region
-    return "; ".join(sorted({str(s) for s in sheet.labels.source[near]})), region
+    now = near[sheet.holds(near, period)]
+    return "; ".join(
+        sorted({str(s) for s in sheet.labels.source[now if len(now) else near]})
+    ), region
 
 
 def _eight_bit(pixels: NDArray[np.int16], bands: tuple[str, ...]) -> NDArray[np.uint8]:

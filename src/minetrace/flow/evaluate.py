@@ -108,7 +108,7 @@ def evaluate(
         groups=groups, counts=counts, counted="chips" if patch else "pixels", threshold=threshold,
         disturbed=disturbed, disturbed_figure=figure, shifts=shifts,
         pictures=_pictures(ask, chosen, results, threshold, options), audit=audit,
-        notes=_notes(scorer, data),
+        notes=_notes(scorer, data, chosen.chips, blocks),
     )  # fmt: skip
     return report, results
 
@@ -148,6 +148,7 @@ def write_report(folder: Path, report: Report) -> tuple[Path, Path]:
     write_text(html, page(report))
     write_json(numbers, {
         "model": report.model, "data": report.data, "facts": dict(report.facts),
+        "notes": list(report.notes),
         "figures": {k: e.to_json() for k, e in report.evaluations.items()},
         "groups": {h: {k: e.to_json() for k, e in g.items()} for h, g in report.groups.items()},
         "disturbed": {report.disturbed_figure: dict(report.disturbed)},
@@ -159,9 +160,13 @@ def write_report(folder: Path, report: Report) -> tuple[Path, Path]:
 
 def blocks_of(chips: Sequence[Chip], block_km: float) -> list[str]:
     """What the bootstrap draws whole: squares on the ground, else places, else sources."""
-    if all(chip.bounds is not None and chip.crs for chip in chips):
+    if _on_earth(chips):
         return [f"{x}/{y}" for x, y in block_of(chips, block_km)]
     return [chip.place or chip.source or chip.name for chip in chips]
+
+
+def _on_earth(chips: Sequence[Chip]) -> bool:
+    return all(chip.bounds is not None and chip.crs for chip in chips)
 
 
 def _results(
@@ -365,12 +370,22 @@ def _facts(
         ("threshold", f"{threshold:g}"),
         ("data", f"{data.name}, version {data.version}"),
         ("chips", f"{len(chosen):,} of split {options.split or 'all'}"),
-        ("blocks", f"{options.block_km:g} km, where chips have a place"),
+        ("blocks", f"{options.block_km:g} km" if _on_earth(chosen.chips) else "not on the ground"),
     ]
 
 
-def _notes(scorer: Scorer, data: DataSet) -> list[str]:
+def _notes(
+    scorer: Scorer, data: DataSet, chips: Sequence[Chip], blocks: Sequence[str]
+) -> list[str]:
     card, notes = scorer.card, []
+    if not _on_earth(chips):
+        alone = len(set(blocks)) == len(chips)
+        drawn = "each chip counts as if no other were near it" if alone else (
+            "chips of one place or source are drawn together")  # fmt: skip
+        notes.append(
+            f"The chips do not say where on Earth they lie: {drawn}, and the intervals are too "
+            "narrow where neighbours are alike."
+        )
     if not card.calibrated:
         notes.append("The model's scores are not calibrated: do not read them as probabilities.")
     if data.level != "any" and card.level not in ("any", data.level):

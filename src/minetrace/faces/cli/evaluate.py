@@ -73,6 +73,8 @@ def command(
         typer.echo(f"{counted}: {evaluation.chips} chips in {evaluation.blocks} blocks")
         for name, figure in evaluation.figures.items():
             typer.echo(f"  {name:<18} {said(figure)}")
+    for note in report.notes:
+        typer.echo(note)
     if report.shifts:
         typer.echo(verdict(report.shifts))
     typer.echo(f"Look: {page}")
