@@ -1,8 +1,8 @@
 """Images in another projection or on other pixels: warped once, straight onto the grid.
 
-Each pixel's place in the image is computed exactly, without an approximated transform, and in
-whole blocks of 256 by 256 pixels of the lattice, so that its value is the same whatever rectangle
-is asked for.
+Each pixel's place in the image is computed exactly, without an approximated transform, for whole
+blocks of 256 by 256 pixels of the lattice, and what it is a mean of hangs on that place alone: its
+value is the same whatever rectangle is asked for.
 
 A grid pixel is valid if the image pixel that holds its centre is; its value is the bilinear mean of
 the clear pixels around it. On a grid coarser than the image by more than half, it is the mean of
@@ -49,10 +49,8 @@ def read_pixels(
         if near is not None and (near & block).empty:
             continue
         part = block & rect
-        here, there = part.within(rect), part.within(block)
-        block_pixels, block_valid = _warp_block(image, bands, grid, block)
-        pixels[:, here[0], here[1]] = block_pixels[:, there[0], there[1]]
-        valid[here] = block_valid[there]
+        rows, cols = part.within(rect)
+        pixels[:, rows, cols], valid[rows, cols] = _warp_part(image, bands, grid, block, part)
     return pixels, valid
 
 
@@ -77,14 +75,14 @@ def read_spread(image: Image, grid: Grid, rect: Rect) -> Bools:
     return spread
 
 
-def _warp_block(
-    image: Image, bands: Sequence[str], grid: Grid, block: Rect
+def _warp_part(
+    image: Image, bands: Sequence[str], grid: Grid, block: Rect, part: Rect
 ) -> tuple[NDArray[np.int16], Bools]:
-    pixels = np.full((len(bands), *block.shape), NODATA, dtype=np.int16)
-    samples = _samples(image, grid, block, block)
+    pixels = np.full((len(bands), *part.shape), NODATA, dtype=np.int16)
+    samples = _samples(image, grid, block, part)
     window = _window(image, samples)
     if window.empty:
-        return pixels, np.zeros(block.shape, dtype=bool)
+        return pixels, np.zeros(part.shape, dtype=bool)
     counts, clear = image.read(bands, window)
     clear &= image.read_mask(window)[0]
     counts = [np.where(clear, c, 0) if c.dtype.kind == "f" else c for c in counts]
@@ -193,14 +191,15 @@ def _bilinear(
     """
     inside, spot = _nearest(col, row, window, own)
     valid = inside & clear.ravel()[spot]
-    u, v = col[valid] - (window.col + 0.5), row[valid] - (window.row + 0.5)
+    u, v = col[valid] - 0.5, row[valid] - 0.5  # of the image, not of the window: each rounds alike
     left, top = np.floor(u), np.floor(v)
     total = np.zeros(len(u))
     sums = [np.zeros(len(u)) for _ in counts]
     for down in (0, 1):
         for right in (0, 1):
             weight = np.abs(1 - right - (u - left)) * np.abs(1 - down - (v - top))
-            c, r = (left + right).astype(np.intp), (top + down).astype(np.intp)
+            c = (left + right).astype(np.intp) - window.col
+            r = (top + down).astype(np.intp) - window.row
             here = (c >= 0) & (c < window.width) & (r >= 0) & (r < window.height)
             index = np.where(here, r * window.width + c, 0)
             weight = np.where(here & clear.ravel()[index], weight, 0.0)
