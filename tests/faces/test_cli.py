@@ -45,13 +45,11 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(world: World, tmp_pat
     assert process.returncode == 130, told
     assert "goes on from there" in told
     assert "Traceback" not in told
-    before = json.loads(subprocess.run(command("status", out, "--json"), check=True,
-                                       capture_output=True, text=True).stdout)  # fmt: skip
+    before = json.loads(minetrace("status", out, "--json").stdout)
     assert "goes on" in before["verdict"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert "looked at" in done.stdout
-    after = json.loads(subprocess.run(command("status", out, "--json"), check=True,
-                                      capture_output=True, text=True).stdout)  # fmt: skip
+    done = minetrace("run", file, "--out", out, "--workers", 2)
+    assert "looked at" in done.stdout, done.stderr
+    after = json.loads(minetrace("status", out, "--json").stdout)
     assert after["verdict"] == "complete"
     assert all(count["missing"] == count["failed"] == 0 for count in after["counts"])
 
