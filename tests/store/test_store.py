@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio.windows import Window
 from shapely.geometry import box
 
@@ -37,6 +38,25 @@ def put(run: RunFolder, key: Key, text: str = "pixels", read_hash: str = "h") ->
         run, key, lambda part: part.write_text(text) and None, read_hash=read_hash, recipe=1,
         where=box(0, 0, 1, 1), period=Period.year(2020), facts={"looked_cells": 3},
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("side", "factors"), [(200, []), (256, []), (300, [2]), (1100, [2, 4, 8])])
+def test_a_cog_is_one_and_has_its_pixels_in_smaller(
+    tmp_path: Path, side: int, factors: list[int]
+) -> None:
+    pixels = np.arange(side * side, dtype=np.int32).reshape(1, side, side)
+    path = tmp_path / "a.tif"
+    write_cog(path, pixels, GRID, Rect(0, 0, side, side), names=("a",), nodata=-1,
+              tags={"is": "said"}, overviews="AVERAGE")  # fmt: skip
+    with rasterio.open(path) as file:
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert file.overviews(1) == factors
+        assert file.tags()["is"] == "said"
+        assert np.array_equal(file.read(), pixels)
+    for level, factor in enumerate(factors):
+        with rasterio.open(path, overview_level=level) as file:
+            first = pixels[0, :factor, :factor].mean()
+            assert file.read(1)[0, 0] == pytest.approx(first, abs=1)
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:

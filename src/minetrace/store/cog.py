@@ -12,6 +12,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
@@ -47,13 +48,14 @@ def write_cog(
         "driver": "GTiff", "count": len(pixels), "dtype": pixels.dtype, "nodata": nodata,
         "height": rect.height, "width": rect.width, "crs": grid.crs,
         "transform": grid.affine(rect), "interleave": "band",
+        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK,
     }  # fmt: skip
     options = {
         "COMPRESS": "ZSTD", "LEVEL": "3", "PREDICTOR": "YES", "BLOCKSIZE": str(BLOCK),
-        "NUM_THREADS": "1", "BIGTIFF": "IF_SAFER", "OVERVIEWS": "NONE",
+        "NUM_THREADS": "1", "BIGTIFF": "IF_SAFER",
+        "OVERVIEWS": "NONE" if overviews == "NONE" else "AUTO",
     }  # fmt: skip
-    if overviews != "NONE":
-        options |= {"OVERVIEWS": "AUTO", "OVERVIEW_RESAMPLING": overviews}
+    factors = [2**n for n in range(1, 32) if max(rect.shape) >> (n - 1) > BLOCK]
     with MemoryFile() as memory:
         with memory.open(**profile) as target:
             target.write(pixels)
@@ -61,6 +63,9 @@ def write_cog(
             if scales:
                 target.scales = tuple(scales)
             target.update_tags(**(tags or {}))
+        if factors and overviews != "NONE":  # the COG driver's own go through a compressed file
+            with rasterio.open(memory.name, "r+") as target:
+                target.build_overviews(factors, Resampling[overviews.lower()])
         # made in memory, since GDAL does not say that a disk is full in words that can be known
         with memory.open() as source, MemoryFile(ext=".tif") as made:
             rasterio.shutil.copy(source, made.name, driver="COG", **options)
