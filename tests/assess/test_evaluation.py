@@ -251,6 +251,19 @@ def test_chips_without_a_place_are_said_to_be(tmp_path: Path) -> None:
     )
 
 
+def test_what_nobody_knows_counts_for_no_figure() -> None:
+    told = []
+    for light in (0.1, 0.45):
+        data = replace(made(), reader=Held({str(n): np.full((1, 32, 32), 0.1 + n % 3 / 9, np.float32)
+                                            for n in range(12)}))  # fmt: skip
+        for picture in data.reader.images.values():  # type: ignore[attr-defined]
+            picture[:, -1] = light
+        report, _ = evaluate(Same(PIXEL_CARD), data, EvaluateOptions(disturb=0))
+        told.append({k: e.to_json() for k, e in report.evaluations.items()})
+    assert told[0] == told[1]
+    assert told[0]["chips"]["chips"] == 12
+
+
 def test_a_split_that_is_not_there_is_named() -> None:
     with pytest.raises(DataSetError, match="no chips of split 'val', only test"):
         evaluate(Same(PIXEL_CARD), made(), EvaluateOptions(split="val"))

@@ -186,6 +186,16 @@ def test_mistakes_are_named_before_anything_is_read(wrong: dict[str, Any], said:
         TrainStudy.of({"name": "x", "data": {"path": "nowhere"}, **wrong})
 
 
+def test_off_is_a_key_and_not_false(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("{name: x, data: {path: y}, augment: {off: true, turns: no}}")
+    read = TrainStudy.read(path)
+    assert read.augment.off
+    assert not read.augment.turns
+    path.write_text(read.dump())
+    assert TrainStudy.read(path) == read
+
+
 def test_our_patch_network_becomes_a_dense_model(tmp_path: Path) -> None:
     """The design of the shipped model, by the ordinary command."""
     chips = write_window_chips(tmp_path / "chips.npz")

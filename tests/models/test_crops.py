@@ -110,6 +110,19 @@ def test_a_mine_that_only_a_point_names_is_drawn_as_often_as_any(pool: Pool) -> 
     assert labels.mean() == pytest.approx(0.5, abs=0.1)
 
 
+def test_a_mine_that_one_band_did_not_see_cannot_be_drawn(tmp_path: Path) -> None:
+    images = np.random.default_rng(1).random((2, 3, 32, 32)).astype(np.float32)
+    masks = np.zeros((2, 32, 32), np.uint8)
+    masks[:, 4:9, 4:9] = 1
+    images[0, 1, 4:9, 4:9] = np.nan
+    np.savez(tmp_path / "gap.npz", images=images, masks=masks, split=["train"] * 2)
+    data = open_data_set(tmp_path / "gap.npz", SetOptions(bands=BANDS))
+    assert (survey(data, BANDS).shares[:, 1] > 0).tolist() == [False, True]
+    assert (survey(data, ("blue", "red")).shares[:, 1] > 0).all()
+    drawn = Drawer(Pool(data, survey(data, BANDS)), 16, 16, 1.0, 1)(0)[1]
+    assert (drawn == 1).any((1, 2)).all()
+
+
 def test_a_set_without_training_chips_or_with_a_flat_band_is_refused(squares: DataSet) -> None:
     with pytest.raises(DataSetError, match="split 'train'"):
         survey(squares.where([]), BANDS)

@@ -91,6 +91,18 @@ def test_colour_and_air_change_reflectance_alone() -> None:
     assert not added[:, 2].any()
 
 
+def test_what_nobody_saw_stays_what_a_run_fills_it_with() -> None:
+    x, mask = torch.ones(8, 3, 40, 40), torch.ones(8, 40, 40, dtype=torch.uint8)
+    x[:, :, 10:20, 10:20], mask[:, 10:20, 10:20] = torch.from_numpy(SURVEY.rest), IGNORE
+    strong = Distortion(turned_freely=0.0, brightness=1.0, noise=1.0, cloud=1.0, haze=1.0, air=1.0)
+    out, known = distorted(x, mask, strong, SURVEY, at(7))
+    hole = (known == IGNORE)[:, None].expand_as(out)
+    assert hole.float().mean() == pytest.approx(0.0625)
+    rest = torch.from_numpy(SURVEY.rest).expand_as(out)
+    assert torch.equal(out[hole], rest[hole])
+    assert (out[~hole] != rest[~hole]).float().mean() > 0.9
+
+
 def test_a_hole_is_filled_and_nobody_knows_what_is_in_it() -> None:
     x, mask = batch()
     rest = torch.tensor([7.0, 8.0, 9.0])[:, None, None]

@@ -62,8 +62,7 @@ class ChipScorer:
         with np.errstate(invalid="ignore"):
             probability = np.where(seen & (weight > 0), total / weight, np.nan).astype(np.float32)
         if card.output == "pixels":
-            known = np.sort(probability[np.isfinite(probability)])
-            top = float(known[-max(1, round(TOP * len(known))) :].mean()) if len(known) else np.nan
+            top = surest(probability)
         return probability, top
 
     def many(
@@ -163,6 +162,12 @@ class ChipScorer:
                     row, col = top + i * card.stride, left + j * card.stride
                     if row + card.window <= height and col + card.window <= width:
                         yield row, col, float(chance)
+
+
+def surest(probability: NDArray[np.float32]) -> float:
+    """The mean of the surest hundredth of some pixels; NaN if none was seen."""
+    known = np.sort(probability[np.isfinite(probability)])
+    return float(known[-max(1, round(TOP * len(known))) :].mean()) if len(known) else float("nan")
 
 
 def _too_small(card: ModelCard, height: int, width: int) -> str:

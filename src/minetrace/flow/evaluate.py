@@ -27,7 +27,7 @@ from minetrace.chips.splits import block_of
 from minetrace.core.data_set import IGNORE, Chip, DataSet
 from minetrace.core.model import Scorer
 from minetrace.errors import DataSetError
-from minetrace.flow.chip_scores import ChipScorer
+from minetrace.flow.chip_scores import ChipScorer, surest
 from minetrace.flow.report import Reporter, Silent
 from minetrace.store.files import write_json, write_text
 from minetrace.vectors.components import Runs
@@ -205,6 +205,8 @@ def _result(
     label = label_of(chip, mask)
     objects = None
     if outlines:
+        if chip.label is None:  # its mask is what the chip is judged by
+            score = surest(chance[known])
         mapped = known & (np.nan_to_num(chance) >= threshold)
         objects = match(numbered(known & (mask > 0)), numbered(mapped))
     return ChipResult(

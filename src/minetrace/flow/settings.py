@@ -17,6 +17,16 @@ Kinds = Mapping[str, Mapping[str, type[BaseModel]]]
 """By key: what each of its entries may be, by the word that pydantic puts into its place."""
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key is a word: ``off`` is not ``false``, as its version 1.1 would have it."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
 def read_settings(path: Path, *, remedy: str) -> Mapping[str, Any]:
     """What a YAML file says.
 
@@ -31,7 +41,7 @@ def read_settings(path: Path, *, remedy: str) -> Mapping[str, Any]:
     if not path.is_file():
         raise MissingFileError(f"{path}: no such study file; {remedy}")
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(settings, Mapping):

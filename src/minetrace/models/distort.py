@@ -24,6 +24,7 @@ from minetrace.models.survey import Survey
 NOT_OPTICAL = frozenset({"vv", "vh", "elevation", "slope", "lwir", "lwir11", "lwir12"})
 CLOUD_WHITE = 0.7  # reflectance
 HAZE_WHITE = 0.35
+SAME = 1e-5  # once scaled: how near to what a hole is filled with a pixel of one is
 BRIGHT = 0.3  # reflectance that an exponent leaves as it is
 AIR = {  # reflectance that clear air adds to dark ground, from above the atmosphere
     "coastal": 0.1, "blue": 0.063, "green": 0.033, "red": 0.021, "yellow": 0.027,
@@ -53,6 +54,8 @@ def distorted(
         draw: where the changes come from.
     """
     x, mask = laid_anew(x, mask, how, draw)
+    rest = torch.from_numpy(survey.rest)
+    unseen = ((x - rest).abs() < SAME).all(1, keepdim=True)
     x = recoloured(x, how, survey, draw)
     x = relit(x, how, draw)
     x = aired(x, how.air, survey, draw)
@@ -62,7 +65,7 @@ def distorted(
         x = x + amount * torch.randn(x.shape, generator=draw)
     if survey.full is not None:
         x = x.clamp(0, 1)  # as the card's scaling clips it
-    rest = torch.from_numpy(survey.rest)
+    x = torch.where(unseen, rest, x)  # no cloud or noise where a run fills with the mean
     x, mask = holed(x, mask, how.hole, rest, draw)
     return dropped(x, how.band_dropout, draw, rest), mask
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minetrace.core.data_set import DataSet
+from minetrace.core.data_set import IGNORE, DataSet
 from minetrace.core.model import Scaling
 from minetrace.errors import DataSetError
 
@@ -95,11 +95,13 @@ def survey(data: DataSet, bands: tuple[str, ...]) -> Survey:
     for chip in data.chips:
         image, mask = data.read(chip)
         seen = image[places]
-        seen = seen[:, ~np.isnan(seen).any(axis=0)].astype(np.float64)
+        hole = np.isnan(seen).any(axis=0)
+        seen = seen[:, ~hole].astype(np.float64)
         total += seen.sum(axis=1)
         square += (seen**2).sum(axis=1)
         count += seen.shape[1]
         pixels += mask.size
+        mask = np.where(hole, np.uint8(IGNORE), mask)  # what cannot be seen cannot be drawn
         shares.append(_shares(mask, chip.label if not chip.mask else None, len(data.classes)))
     if not count:
         raise DataSetError(f"{data.name}: its training part holds no pixel that was seen; "

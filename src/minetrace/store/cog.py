@@ -48,7 +48,7 @@ def write_cog(
         "driver": "GTiff", "count": len(pixels), "dtype": pixels.dtype, "nodata": nodata,
         "height": rect.height, "width": rect.width, "crs": grid.crs,
         "transform": grid.affine(rect), "interleave": "band",
-        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK,
+        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "sparse_ok": True,
     }  # fmt: skip
     options = {
         "COMPRESS": "ZSTD", "LEVEL": "3", "PREDICTOR": "YES", "BLOCKSIZE": str(BLOCK),
