@@ -85,3 +85,13 @@ def test_the_command_prints_and_writes_what_is_blind(world: World, tmp_path: Pat
     facts = json.loads(minetrace(*words, "--json", cwd=tmp_path).stdout)
     assert [p["label"] for p in facts["periods"]] == ["2018", "2019"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["blind.geojson", "study.yaml"]
+
+
+def test_what_flags_alone_would_take(world: World, tmp_path: Path) -> None:
+    flags = ("--region", world.region, "--years", "2019", "--source", world.scenes)
+    done = minetrace("plan", *flags, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["periods"]) == 1
+    alone = minetrace("plan", *flags[:2], cwd=tmp_path)
+    assert alone.returncode == 2
+    assert "no --years, --source" in alone.stderr

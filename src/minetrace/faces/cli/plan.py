@@ -6,9 +6,26 @@ from pathlib import Path
 
 import typer
 
+from minetrace.faces.cli.asked import (
+    DELINEATE,
+    MODEL,
+    OUT,
+    REGION,
+    SOURCE,
+    STUDY,
+    YEARS,
+    study_of,
+)
+
 
 def command(
-    study: Path = typer.Argument(..., help="A study file."),
+    study: Path | None = STUDY,
+    region: Path | None = REGION,
+    years: str | None = YEARS,
+    source: str | None = SOURCE,
+    model: str | None = MODEL,
+    delineate: bool | None = DELINEATE,
+    out: str | None = OUT,
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core."),
     per_gb_read: float | None = typer.Option(None, min=0, help="Price of a gigabyte of imagery."),
     per_core_hour: float | None = typer.Option(None, min=0, help="Price of an hour of one core."),
@@ -24,6 +41,8 @@ def command(
 
     Example:  minetrace plan study.yaml
 
+    Example:  minetrace plan --region roi.geojson --years 2018-2025 --source earth-search
+
     Example:  minetrace plan study.yaml --per-core-hour 0.05 --blind blind.geojson
     """
     import json
@@ -32,12 +51,12 @@ def command(
     from minetrace.flow.forecast import Prices, blind_ground, forecast
     from minetrace.flow.machine import cores
     from minetrace.flow.plan import plan
-    from minetrace.flow.study import Study
     from minetrace.store.files import write_json
     from minetrace.store.run_folder import RunFolder
 
-    asked = Study.read(study)
-    job = plan(asked, RunFolder(Path("runs") / asked.name))
+    asked = study_of(study, region=region, years=years, source=source, model=model,
+                     delineate=delineate, out=out)  # fmt: skip
+    job = plan(asked, RunFolder.at(out or Path("runs") / asked.name))
     prices = Prices(per_gb_read, per_core_hour, per_gb_month)
     ahead = forecast(job, workers=workers or cores(), prices=prices)
     if blind:

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
+from minetrace.faces.cli.asked import (
+    DELINEATE,
+    MODEL,
+    OUT,
+    REGION,
+    SOURCE,
+    STUDY,
+    YEARS,
+    study_of,
+)
+
 
 def command(
-    study: Path | None = typer.Argument(None, help="A study file; flags go over what it says."),
-    region: Path | None = typer.Option(None, help="Polygons of the region: GeoJSON, GeoPackage …"),
-    years: str | None = typer.Option(None, help="Such as 2019-2024, or 2024."),
-    source: str | None = typer.Option(
-        None, help="A folder of imagery, a catalog's address, or a name ('minetrace sources')."
-    ),
-    model: str | None = typer.Option(
-        None, help="A name ('minetrace models list'), folder or zip.  [default: spectral]"
-    ),
+    study: Path | None = STUDY,
+    region: Path | None = REGION,
+    years: str | None = YEARS,
+    source: str | None = SOURCE,
+    model: str | None = MODEL,
     device: str | None = typer.Option(
         None, help="What the model runs on: cpu, cuda, or auto.  [default: cpu]"
     ),
-    delineate: bool | None = typer.Option(
-        None, "--delineate/--no-delineate", help="Outline the mined ground inside detections."
-    ),
-    out: str | None = typer.Option(
-        None, help="The run folder, or s3://BUCKET/NAME.  [default: runs/NAME]"
-    ),
+    delineate: bool | None = DELINEATE,
+    out: str | None = OUT,
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core. No result changes."),
     engine: str | None = typer.Option(
         None, help="Who does the work: local, dask or slurm (extra: dask).  [default: local]"
@@ -58,28 +60,14 @@ def command(
     from minetrace.flow.machine import cores
     from minetrace.flow.report import Silent
     from minetrace.flow.steps import run
-    from minetrace.flow.study import Study
-    from minetrace.flow.study_sources import source_named
 
-    flags: dict[str, Any] = {}
-    if region:
-        flags["region"] = {"file": str(region.absolute())}
-    if years:
-        flags["periods"] = [years]
-    if source:
-        flags["sources"] = [source_named(source)]
-    if model:
-        named = not Path(model).exists() and Path(model).name == model
-        flags["model"] = {"name": model} if named else {"path": str(Path(model).absolute())}
-    if device:
-        flags["device"] = device
-    if delineate is not None:
-        flags["delineate"] = delineate
     kind = engine or ("dask" if scheduler else None)
     said = {"kind": kind, "scheduler": scheduler, "task_limit_s": task_limit}
-    if any(value is not None for value in said.values()):
-        flags["engine"] = {key: value for key, value in said.items() if value is not None}
-    asked = Study.from_flags(study, flags, name=Path(out).name if out else None)
+    chosen = {key: value for key, value in said.items() if value is not None}
+    asked = study_of(
+        study, region=region, years=years, source=source, model=model, delineate=delineate,
+        out=out, device=device, engine=chosen or None,
+    )  # fmt: skip
     reporter = Silent() if quiet or as_json else Bars()
     summary = run(
         asked, out or Path("runs") / asked.name, workers=workers or cores(), reporter=reporter,
