@@ -131,6 +131,10 @@ def test_what_the_study_no_longer_says_is_stale(world: World, calm: Path, tmp_pa
     assert faults(check(out))["stray"] == len(list((out / "composites").rglob("*.tif"))) + len(
         list((out / "scores").rglob("*.tif"))) + 1  # fmt: skip
     assert repair(check(out)) == 0
+    next((out / "composites").rglob("*.tif")).with_suffix(".json").unlink()  # told of once
+    paths = [found.path for found in check(out).findings]
+    assert len(set(paths)) == len(paths)
+    assert faults(check(out))["orphan"] == 1
 
 
 def test_a_run_whose_imagery_is_elsewhere_is_still_checked(calm: Path, tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def check(out: Path | str) -> Check:
         unknown = str(error)
     else:
         unknown = ""
-        findings += _stale(job)
+        named = {found.path for found in findings}
+        findings += [found for found in _stale(job) if found.path not in named]
     order = list(MEANING)
     findings.sort(key=lambda found: (order.index(found.fault), found.path))
     return Check(run, looked_at, tuple(findings), unknown)
