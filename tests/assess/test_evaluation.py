@@ -254,10 +254,10 @@ def test_chips_without_a_place_are_said_to_be(tmp_path: Path) -> None:
 def test_what_nobody_knows_counts_for_no_figure() -> None:
     told = []
     for light in (0.1, 0.45):
-        data = replace(made(), reader=Held({str(n): np.full((1, 32, 32), 0.1 + n % 3 / 9, np.float32)
-                                            for n in range(12)}))  # fmt: skip
-        for picture in data.reader.images.values():  # type: ignore[attr-defined]
+        pictures = {f"{n}": np.full((1, 32, 32), 0.1 + n % 3 / 9, np.float32) for n in range(12)}
+        for picture in pictures.values():
             picture[:, -1] = light
+        data = replace(made(), reader=Held(pictures))
         report, _ = evaluate(Same(PIXEL_CARD), data, EvaluateOptions(disturb=0))
         told.append({k: e.to_json() for k, e in report.evaluations.items()})
     assert told[0] == told[1]
@@ -349,6 +349,23 @@ def test_the_shipped_model_on_real_chips(
     assert told["chips"]["chips"] == 120
     assert told["chips"]["figures"]["ROC AUC"]["value"] > 0.8
     assert (tmp_path / "out" / "evaluation.html").is_file()
+
+
+def test_a_file_of_settings_says_what_numbers_of_masks_mean(tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from minetrace.faces.cli import app
+
+    images = RNG.uniform(0.02, 0.3, (3, 4, 32, 32)).astype(np.float32)
+    masks = np.where(images.mean(axis=1) > 0.18, 7, 0).astype(np.uint8)
+    masks[:, :4] = 9
+    np.savez(tmp_path / "chips.npz", images=images, masks=masks, split=["test"] * 3)
+    said = "{path: chips.npz, bands: [blue, green, red, nir], values: {7: 1, 9: 255}}"
+    (tmp_path / "chips.yaml").write_text(said)
+    words = ["evaluate", "spectral", "--disturb", "0", "--out", str(tmp_path / "out"), "--json"]
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "chips.yaml")])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["pixels"]["chips"] == 3
 
 
 def test_the_library_gives_the_figures_as_a_table(tmp_path: Path) -> None:

@@ -181,6 +181,17 @@ def test_half_precision_without_a_gpu_and_a_rate_that_bursts_are_refused(
         fit_network(net, task(chips, wild), tmp_path / "b")
 
 
+def test_a_network_that_needs_two_crops_at_a_time_says_so(chips: Path, tmp_path: Path) -> None:
+    def pooled() -> nn.Module:
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(3, 1, 1), nn.BatchNorm2d(1),
+                             nn.Upsample(32))  # fmt: skip
+
+    one = replace(QUICK, batch=1, steps=1)
+    with pytest.raises(ModelError, match="2 or more"):
+        fit_network(pooled, task(chips, one), tmp_path / "one")
+    fit_network(pooled, task(chips, replace(one, batch=2)), tmp_path / "two")
+
+
 def test_what_tensorboard_is_told_is_what_the_log_says(whole: Path) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is absent: install minetrace[train]")
     with warnings.catch_warnings():

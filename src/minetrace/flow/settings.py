@@ -41,7 +41,7 @@ def read_settings(path: Path, *, remedy: str) -> Mapping[str, Any]:
     if not path.is_file():
         raise MissingFileError(f"{path}: no such study file; {remedy}")
     try:
-        settings = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
+        settings = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(settings, Mapping):

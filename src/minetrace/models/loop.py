@@ -190,7 +190,7 @@ class _Run:
             x, target = x.to(self.device, memory_format=self.layout), target.to(self.device)
             with self._unless_last(number, step):
                 with self._precision():
-                    logits = self.called(x)
+                    logits = self._answer(x)
                 loss = self.task.loss(logits.float(), target) / len(batches)
                 self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
@@ -200,6 +200,18 @@ class _Run:
         self._move(rate)
         self._remember(step)
         return total
+
+    def _answer(self, x: torch.Tensor) -> torch.Tensor:
+        try:
+            logits: torch.Tensor = self.called(x)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ModelError(
+                "this network normalises over a batch, and learns nothing from one crop at a time; "
+                "say fit.batch: 2 or more"
+            ) from error
+        return logits
 
     def _move(self, rate: float) -> None:
         for group in self.optimiser.param_groups:

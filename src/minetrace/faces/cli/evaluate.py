@@ -10,7 +10,9 @@ import typer
 def command(
     model: str = typer.Argument(..., help="A name ('minetrace models list'), folder or zip."),
     data: list[Path] = typer.Argument(
-        ..., help="A set of chips (folder, .npz, Zarr), and lists of its splits (CSV)."
+        ...,
+        help="A set of chips (folder, .npz, Zarr, or a YAML file that says of one what 'data' "
+        "says in a study of a training), and lists of its splits (CSV).",
     ),
     split: str = typer.Option("test", help="train, val, test, or all."),
     bands: str | None = typer.Option(None, help="Common names in the files' order: red,green,nir."),
@@ -50,11 +52,12 @@ def command(
     from minetrace.flow.study_chips import SetStudy, SplitStudy
 
     path, *lists = data
-    study = SetStudy(
-        path=path, bands=tuple(b.strip() for b in bands.split(",")) if bands else (),
-        scale={} if scale is None else {"*": scale}, exclude=tuple(exclude or ()),
-        split=SplitStudy(kind="lists", lists=tuple(lists)) if lists else None,
-    )  # fmt: skip
+    said_here = {
+        "bands": tuple(b.strip() for b in bands.split(",")) if bands else (),
+        "scale": {} if scale is None else {"*": scale}, "exclude": tuple(exclude or ()),
+        "split": SplitStudy(kind="lists", lists=tuple(lists)) if lists else None,
+    }  # fmt: skip
+    study = SetStudy.read(path).model_copy(update={k: v for k, v in said_here.items() if v})
     opened = open_set(study)
     named = not Path(model).exists() and Path(model).name == model
     scorer = open_model(model if named else None, None if named else Path(model), opened.bands)
