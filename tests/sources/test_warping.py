@@ -99,6 +99,20 @@ def test_turned_and_south_up_images_land_where_they_belong(tmp_path: Path) -> No
     assert np.array_equal(pixels[0], plane[0])
 
 
+def test_a_turned_image_on_a_coarse_grid_is_the_same_pixel_by_pixel(tmp_path: Path) -> None:
+    """Its samples reach further than the first and the last of them."""
+    turned = Affine.translation(*CORNER) * Affine.rotation(45) * Affine.scale(10, -10)
+    write_scene(tmp_path / "a_20190101.tif", ground(300, 300, 1), affine=turned, names=["red"])
+    grid = Grid(UTM, 160.0)
+    x, y = turned * (150, 150)
+    middle = grid.rect((x - 800, y - 800, x + 800, y + 800))
+    pixels, valid = read(tmp_path, grid, middle)
+    assert valid.all()
+    for row in range(middle.height):
+        alone = Rect(middle.row + row, middle.col + row, 1, 1)
+        assert read(tmp_path, grid, alone)[0] == pixels[0, row, row]
+
+
 @given(
     top=st.integers(0, 500), left=st.integers(0, 500),
     height=st.integers(1, 300), width=st.integers(1, 300),

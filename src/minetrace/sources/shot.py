@@ -79,7 +79,10 @@ def read(shot: Shot, bands: Sequence[str], grid: Grid, rect: Rect) -> Raster:
 
 
 def signature(shot: Shot) -> dict[str, Any]:
-    """Name, bytes and time of change of the scene's files, and how their counts are read."""
+    """Name, bytes and time of change of the scene's files, and how their counts are read.
+
+    ``turned`` changes whenever the same turned image would give other pixels.
+    """
     mask = shot.images[0].mask
     return {
         "name": shot.name,
@@ -90,6 +93,7 @@ def signature(shot: Shot) -> dict[str, Any]:
             for name, b in image.bands.items()
         },
         "mask": [list(mask.indexes), as_json(mask.options)] if mask else None,
+        **({"turned": 2} if any(i.affine.b or i.affine.d for i in shot.images) else {}),
     }
 
 

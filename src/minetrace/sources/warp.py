@@ -152,23 +152,21 @@ def _places(
 
 def _window(image: Image, samples: Sequence[tuple[Floats, Floats]]) -> Rect:
     """The pixels of the image that any sample or its neighbours need; empty if none."""
-    col = np.concatenate([np.ravel(one[0]) for one in (samples[0], samples[-1])])
-    row = np.concatenate([np.ravel(one[1]) for one in (samples[0], samples[-1])])
+    side = math.isqrt(len(samples))
+    corners = [
+        samples[i] for i in (0, side - 1, -side, -1)
+    ]  # the others lie between, if turned too
+    col = np.concatenate([np.ravel(one[0]) for one in corners])
+    row = np.concatenate([np.ravel(one[1]) for one in corners])
     seen = np.isfinite(col) & np.isfinite(row)
     if not seen.any():
         return Rect(0, 0, 0, 0)
     col, row = col[seen], row[seen]
-    # first and last sample are opposite corners of a pixel; a turned image needs a pixel more
-    slack = 2 + math.ceil(abs(samples[0][0] - samples[-1][0])[_finite(samples)].max(initial=0.0))
     wanted = Rect.spanning(
-        math.floor(row.min()) - slack, math.floor(col.min()) - slack,
-        math.ceil(row.max()) + slack, math.ceil(col.max()) + slack,
+        math.floor(row.min()) - 2, math.floor(col.min()) - 2,
+        math.ceil(row.max()) + 2, math.ceil(col.max()) + 2,
     )  # fmt: skip
     return wanted & image.rect
-
-
-def _finite(samples: Sequence[tuple[Floats, Floats]]) -> Bools:
-    return np.asarray(np.isfinite(samples[0][0]) & np.isfinite(samples[-1][0]))
 
 
 def _nearest(col: Floats, row: Floats, window: Rect, own: Rect) -> tuple[Bools, NDArray[np.intp]]:
