@@ -13,14 +13,21 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from minetrace.errors import ModelError, ReadFailedError, StudyError, UserError
+from minetrace.errors import (
+    ModelError,
+    NoPermissionError,
+    ReadFailedError,
+    StudyError,
+    UserError,
+)
 from minetrace.faces.cli import app
+from minetrace.faces.library.models import load_model
 from minetrace.flow import named_models
 from minetrace.flow.models import not_for, open_model
 from minetrace.flow.named_models import entries, place_of
 from minetrace.models.registry import SHIPPED
 from minetrace.predict.model_file import read_model, zip_model
-from minetrace.store.fetched import fetch_once
+from minetrace.store.fetched import cache_folder, fetch_once
 from minetrace.store.files import sha256
 from minetrace.store.http import HttpOptions
 from minetrace.testing.loopback import Loopback
@@ -136,7 +143,10 @@ def test_a_model_beside_the_list_is_held_against_it(
     ({"name": "artisanal-gold-rgb"}, "name of another model"),
     ({"name": "spectral"}, "name of another model"),
     ({"name": "../gold"}, "lower-case letters"),
-    ({"sha256": "abc"}, "sha256"),
+    ({"sha256": "abc"}, "sha256: give the 64"),
+    ({"name": "a" * 101}, "100 characters"),
+    ({"source": "ftp://example.org/gold.zip"}, "begins with http"),
+    ({"source": "http://127.0.0.1:99999/gold.zip"}, r"models\.yaml: models\.0\.source"),
     ({"source": "https://example.org/gold.zip?key=secret"}, "no password"),
     ({"licences": "MIT"}, "did you mean 'licence'"),
 ])  # fmt: skip
@@ -159,6 +169,42 @@ def test_a_list_that_is_not_there_or_no_yaml_is_the_users_mistake(
     monkeypatch.setenv("MINETRACE_MODELS", str(broken))
     with pytest.raises(StudyError, match="not YAML"):
         entries()
+    broken.write_text("- name: gold", encoding="utf-8")
+    with pytest.raises(StudyError, match="no keys at its top"):
+        entries()
+
+
+def test_a_broken_list_stops_only_those_who_need_a_name_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models.yaml").write_text("models: [", encoding="utf-8")
+    monkeypatch.setenv("MINETRACE_MODELS", str(tmp_path / "models.yaml"))
+    assert load_model("spectral").card.name == "spectral"
+    assert "industrial pits" in models("show", str(GOLD)).output
+    with pytest.raises(StudyError, match="not YAML"):
+        load_model("our-gold")
+
+
+def test_a_hash_in_capitals_is_the_same_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed(tmp_path, monkeypatch, source=str(GOLD), sha256=read_model(GOLD)[1].sha256.upper())
+    assert place_of("our-gold") == GOLD
+
+
+def test_a_cache_that_cannot_be_used_says_where_else(
+    served: tuple[Path, Loopback], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, server = served
+    listed(tmp_path, monkeypatch, source=f"{server.url}/gold.zip",
+           sha256=sha256(folder / "gold.zip"))  # fmt: skip
+    place_of("our-gold").unlink()
+    (cache_folder() / sha256(folder / "gold.zip")[:16] / "our-gold.zip").mkdir()
+    with pytest.raises(NoPermissionError, match="XDG_CACHE_HOME"):
+        place_of("our-gold")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "gold.zip"))
+    with pytest.raises(NoPermissionError, match="XDG_CACHE_HOME"):
+        place_of("our-gold")
 
 
 def test_a_packed_model_says_what_a_list_needs(tmp_path: Path) -> None:

@@ -133,6 +133,22 @@ def test_missing_files(models: Path, tmp_path: Path) -> None:
         OnnxScorer.open(tmp_path / "text.zip")
 
 
+def test_a_zip_that_cannot_be_unpacked(models: Path, tmp_path: Path) -> None:
+    path = tmp_path / "dense.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("model.onnx", "model.json"):
+            archive.write(models / "dense" / name, name)
+    whole = path.read_bytes()
+    damaged, encrypted = bytearray(whole), bytearray(whole)
+    damaged[len(whole) // 3] ^= 255
+    encrypted[6] |= 1
+    encrypted[whole.find(b"PK\x01\x02") + 8] |= 1  # the same flag in the list at the end
+    for content in (damaged, encrypted):
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=r"model\.onnx cannot be unpacked"):
+            OnnxScorer.open(path)
+
+
 def test_a_tampered_model_is_refused(models: Path, tmp_path: Path) -> None:
     card = write_patch_net(tmp_path / "m", call_px=112)
     scorer = pickle.loads(pickle.dumps(OnnxScorer.open(tmp_path / "m")))

@@ -64,6 +64,7 @@ def test_no_secret_is_in_an_error(server: StacServer) -> None:
     assert "hush" not in str(failure.value)
     assert "/data/a.bin" in str(failure.value)
     assert redacted("https://me:hush@x.org:8080/a?b=hush#c") == "https://x.org:8080/a"
+    assert redacted("https://me:hu#sh@x.org:99999/a?b=hush") == "x.org:99999/a"
     with pytest.raises(StudyError, match="not an address"):
         HttpClient(QUICK).request("GET", "ftp://x.org/a?sig=hush")
 

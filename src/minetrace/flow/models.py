@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from minetrace.core.model import ModelCard, Scorer
-from minetrace.errors import ModelError
+from minetrace.errors import ModelError, UserError
 from minetrace.flow.named_models import SPECTRAL, entries, place_of
+from minetrace.models import registry
 from minetrace.predict.executors import REFERENCE, Device
 from minetrace.predict.onnx import OnnxScorer
 from minetrace.predict.spectral import Spectral
@@ -46,6 +47,10 @@ def executor_of(scorer: Scorer) -> str:
 
 def not_for(card: ModelCard, name: str | None = None) -> str:
     """What a model must not be believed on, by its name or its network; empty if nobody says."""
-    by_name = {one.name: one.not_for for one in entries()}
-    by_network = {one.sha256: one.not_for for one in entries()}
+    try:
+        known = entries()
+    except UserError:  # a list of one's own stops only those who ask for a model by name
+        known = registry.entries()
+    by_name = {one.name: one.not_for for one in known}
+    by_network = {one.sha256: one.not_for for one in known}
     return by_name.get(str(name), by_network.get(card.sha256, ""))

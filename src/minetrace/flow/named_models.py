@@ -22,7 +22,7 @@ from minetrace.store.http import holds_secret
 
 SPECTRAL = "spectral"
 VARIABLE = "MINETRACE_MODELS"
-_ADDRESS = re.compile(r"https?://")
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
 def _plain(name: str) -> str:
@@ -31,7 +31,15 @@ def _plain(name: str) -> str:
     return name
 
 
+def _hash(said: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", said):
+        raise ValueError("give the 64 hexadecimal digits that 'minetrace models export' prints")
+    return said.lower()
+
+
 def _open(source: str) -> str:
+    if "://" in source and not _ADDRESS.match(source):
+        raise ValueError("an address begins with http:// or https://; of a file here give its path")
     if _ADDRESS.match(source) and holds_secret(source):
         raise ValueError(
             "lists are handed on, so their addresses hold no password, key or token; put the "
@@ -43,12 +51,14 @@ def _open(source: str) -> str:
 class NamedModel(Closed):
     """One model of a list."""
 
-    name: Annotated[str, AfterValidator(_plain)] = Field(description="what a study calls it")
+    name: Annotated[str, AfterValidator(_plain)] = Field(
+        max_length=100, description="what a study calls it"
+    )
     source: Annotated[str, AfterValidator(_open)] = Field(
         description="URL of a zip, or a folder or zip, from the list's folder on"
     )
-    sha256: str = Field(
-        pattern="^[0-9a-f]{64}$", description="of a zip, of the file; of a folder, as in its card"
+    sha256: Annotated[str, AfterValidator(_hash)] = Field(
+        description="of a zip, of the file; of a folder, as in its card"
     )
     licence: str = Field(description="SPDX identifier of the weights")
     version: str = Field(description="of the weights")
@@ -121,8 +131,8 @@ def refuse_unknown(name: str) -> None:
         raise ModelError(
             f"no model is called {name!r}; "
             + (f"did you mean {hint!r}? The" if hint else "the")
-            + f" names are {', '.join(known)}; give one of them, or the path of a model "
-            "folder or zip"
+            + f" names are {', '.join(known)}; give one of them, the path of a model "
+            f"folder or zip, or a list that has it in {VARIABLE}"
         )
 
 
@@ -130,8 +140,10 @@ def _own() -> tuple[Entry, ...]:
     said = os.environ.get(VARIABLE, "")
     if not said:
         return ()
-    path = Path(said).expanduser()
-    settings = read_settings(path, remedy=f"{VARIABLE} has to name a list of models, or be unset")
+    path = Path(os.path.expanduser(said))  # which stays as it is where nobody has that name
+    settings = read_settings(
+        path, remedy=f"{VARIABLE} has to name a file that lists models, or be unset"
+    )
     try:
         listed = ModelList.model_validate(settings)
     except ValidationError as error:
@@ -143,4 +155,4 @@ def _own() -> tuple[Entry, ...]:
 def _from(file: Path, source: str) -> str:
     if _ADDRESS.match(source):
         return source
-    return str(file.resolve().parent / Path(source).expanduser())
+    return str(file.resolve().parent / os.path.expanduser(source))

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from minetrace.core.bands import nearest
-from minetrace.errors import MissingFileError, StudyError
+from minetrace.errors import MissingFileError, NoPermissionError, StudyError
 from minetrace.store.http import redacted
 
 Kinds = Mapping[str, Mapping[str, type[BaseModel]]]
@@ -36,16 +36,19 @@ def read_settings(path: Path, *, remedy: str) -> Mapping[str, Any]:
 
     Raises:
         MissingFileError: it is not there.
-        StudyError: it is no YAML, or empty.
+        NoPermissionError: it may not be read.
+        StudyError: it is no YAML, or holds no keys.
     """
-    if not path.is_file():
-        raise MissingFileError(f"{path}: no such study file; {remedy}")
     try:
+        if not path.is_file():
+            raise MissingFileError(f"{path}: no such file; {remedy}")
         settings = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    except PermissionError as error:
+        raise NoPermissionError(f"{path}: may not be read; ask its owner") from error
     if not isinstance(settings, Mapping):
-        raise StudyError(f"{path}: is empty; {remedy}")
+        raise StudyError(f"{path}: is empty or has no keys at its top; {remedy}")
     return settings
 
 

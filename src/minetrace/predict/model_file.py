@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +20,9 @@ from minetrace.errors import MissingFileError, ModelError, NoPermissionError
 from minetrace.store.files import PART, disk_errors, write_json, write_whole
 
 CARD = "model.json"
+_SPOILT = (  # what the ways of packing say of a damaged, encrypted or strange file
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
+)  # fmt: skip
 
 
 def read_model(path: Path) -> tuple[bytes, ModelCard]:
@@ -169,7 +174,13 @@ def _unzip(path: Path, name: str) -> bytes:
             )
             if not inside:
                 raise FileNotFoundError(name)
-            return archive.read(inside[0])
+            try:
+                return archive.read(inside[0])
+            except _SPOILT as error:
+                raise ModelError(
+                    f"{path}: {name} cannot be unpacked ({error}); get the zip again, or pack "
+                    "the model anew with 'minetrace models export'"
+                ) from error
     except zipfile.BadZipFile as error:
         raise ModelError(
             f"{path}: neither a folder nor a zip; a model is a folder or zip of {ONNX} and {CARD}"

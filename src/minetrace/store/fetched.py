@@ -5,19 +5,37 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from minetrace.errors import ModelError, ReadFailedError
+from minetrace.errors import (
+    DiskFullError,
+    MissingFileError,
+    ModelError,
+    NoPermissionError,
+    ReadFailedError,
+    RunError,
+)
 from minetrace.store.files import sha256, write_whole
 from minetrace.store.http import PATIENT, HttpOptions, client, redacted
 
 LOG = logging.getLogger(__name__)
+_REMEDY = "let XDG_CACHE_HOME name a folder that you may read and write"
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept between runs: ``$XDG_CACHE_HOME/minetrace``, else below home."""
+    """Where fetched files are kept between runs: ``$XDG_CACHE_HOME/minetrace``, else below home.
+
+    Raises:
+        MissingFileError: neither is known.
+    """
     said = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(said) if said else Path.home() / ".cache") / "minetrace"
+    try:
+        kept = Path(said).absolute() if said else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise MissingFileError(f"no home folder to keep fetched files in; {_REMEDY}") from error
+    return kept / "minetrace"
 
 
 def fetch_once(
@@ -39,12 +57,14 @@ def fetch_once(
         ReadFailedError: the server does not answer, or not with a file.
         StudyError: this is no address.
         DiskFullError: no room left.
-        NoPermissionError: the folder may not be written.
+        MissingFileError: there is no home, and nothing else said where to keep it.
+        NoPermissionError: the folder cannot be read or written.
     """
     path = (cache_folder() if folder is None else folder) / wanted[:16] / name
-    if path.is_file() and sha256(path) == wanted:
-        return path
-    LOG.warning("%s: fetched once from %s", name, redacted(url))
+    with _kept_at(path):
+        if path.is_file() and sha256(path) == wanted:
+            return path
+    LOG.warning("%s: fetching it once from %s", name, redacted(url))
     reply = client(options).request("GET", url)
     if reply.status != 200:
         raise ReadFailedError(
@@ -57,8 +77,23 @@ def fetch_once(
             f"{redacted(url)}: not the file that was named (sha256 {found[:12]}..., wanted "
             f"{wanted[:12]}...); it was changed, or damaged on the way: ask whoever named it"
         )
-    write_whole(path, lambda part: _put(part, reply.body))
+    with _kept_at(path):
+        write_whole(path, lambda part: _put(part, reply.body))
     return path
+
+
+@contextmanager
+def _kept_at(path: Path) -> Iterator[None]:
+    """Say what to do about a folder that cannot be used; a run's remedies do not fit here."""
+    try:
+        yield
+    except DiskFullError:
+        raise
+    except (OSError, RunError) as error:
+        reason = getattr(error.__cause__ or error, "strerror", error)
+        raise NoPermissionError(
+            f"{path}: fetched files cannot be kept there ({reason}); {_REMEDY}"
+        ) from error
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -218,8 +218,11 @@ def _slot(folder: Path, host: str, count: int) -> Iterator[None]:
 
 
 def redacted(url: str) -> str:
-    """An address that may be shown: without user, password, query and fragment."""
-    parts = _split(url)
+    """An address that may be shown, even if it is none: without user, password, query, fragment."""
+    try:
+        parts = _split(url)
+    except StudyError:
+        return _bare(url)
     if not parts.netloc:
         return url.partition("?")[0]
     host = parts.netloc.rpartition("@")[2]
@@ -244,9 +247,12 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        shown = url.partition("?")[0].rpartition("@")[2]
-        raise StudyError(f"{shown}: not an address of a server ({error})") from error
+        raise StudyError(f"{_bare(url)}: not an address of a server ({error})") from error
     return parts
+
+
+def _bare(url: str) -> str:
+    return url.partition("?")[0].rpartition("@")[2].partition("#")[0]
 
 
 def _host(url: str) -> str:

@@ -23,7 +23,7 @@ app = typer.Typer(
 def list_models(as_json: bool = typer.Option(False, "--json", help="Print as JSON.")) -> None:
     """Say which models have a name, what each is for and what it is not for.
 
-    MINETRACE_MODELS may name a YAML list of further ones, on this disk or at an address.
+    MINETRACE_MODELS may name a YAML file that lists further ones, each on disk or at an address.
 
     Example:  minetrace models list
     """

@@ -81,6 +81,8 @@ def load_model(model: str | Path = SPECTRAL) -> Model:
 def _meant(model: str | Path) -> tuple[str | None, Path | None]:
     """A name or a path: a bare word is a name, unless only a file has it."""
     path = Path(model)
+    if model == SPECTRAL:
+        return SPECTRAL, None
     bare = isinstance(model, str) and path.name == model
     if bare and (model in model_names() or not path.exists()):
         refuse_unknown(str(model))
