@@ -152,6 +152,25 @@ def whole(wide_scene: FileSource) -> tuple[np.ndarray, np.ndarray]:
     return look.pixels, look.valid
 
 
+@pytest.mark.parametrize("turn", [0, -360])
+def test_an_image_in_degrees_past_the_180th_meridian(tmp_path: Path, turn: int) -> None:
+    """Columns that count on to 180.005, or from -180.005 on: both sides are seen, once."""
+    plane = ground(100, 100, 1)
+    write_scene(tmp_path / "a_20190101.tif", plane, crs="EPSG:4326", names=["red"],
+                affine=Affine(1e-4, 0, 179.995 + turn, 0, -1e-4, -17.0))  # fmt: skip
+    source = FileSource(FileOptions(tmp_path))
+    parts = shapely.get_parts(source.footprint(source.scenes()[0]))
+    assert sorted(round(part.bounds[0], 4) for part in parts) == [-180, 179.995]
+    for zone in ("EPSG:32760", "EPSG:32701"):
+        grid = Grid(zone, 10.0)
+        to = Transformer.from_crs("EPSG:4326", zone, always_xy=True)
+        east, north = to.transform(180.0, -17.005)
+        rect = grid.rect((east - 800, north - 800, east + 800, north + 800))
+        _, valid = read(tmp_path, grid, rect)
+        hectares = valid.sum() / 100
+        assert hectares == pytest.approx(117.8, rel=0.02)  # 0.01 by 0.01 degrees at 17 south
+
+
 def test_a_scene_across_the_180th_meridian(tmp_path: Path) -> None:
     """Its footprint is two narrow parts, and either zone's grid shows it."""
     y, x = np.mgrid[0:90, 0:110]

@@ -69,12 +69,31 @@ def footprint(image: Image) -> BaseGeometry:
     lon, lat = lon[seen], np.clip(lat[seen], -90.0, 90.0)
     if len(lon) < 3:
         return Polygon()
-    if np.ptp(lon) <= 180 or same_crs(image.crs, "EPSG:4326"):
-        return Polygon(np.column_stack([lon, lat]))
-    whole = Polygon(np.column_stack([np.where(lon < 0, lon + 360, lon), lat]))
-    west = whole.intersection(box(-180, -90, 180, 90))
-    east = whole.intersection(box(180, -90, 540, 90))
-    return shapely.union_all([west, translate(east, xoff=-360.0)])
+    if np.ptp(lon) > 180 and not in_degrees(image.crs):
+        lon = np.where(lon < 0, lon + 360, lon)
+    whole = Polygon(np.column_stack([lon, lat]))
+    if lon.min() >= -180 and lon.max() <= 180:
+        return whole
+    turns = (-360.0, 0.0, 360.0)
+    parts = [translate(whole, xoff=turn).intersection(box(-180, -90, 180, 90)) for turn in turns]
+    return shapely.union_all(parts)
+
+
+def longitudes(image: Image, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Longitudes as an image in degrees counts them, where its columns run past 180 degrees."""
+    if not in_degrees(image.crs):
+        return x
+    columns, _ = _border(image.affine, image.height, image.width)
+    west = float(columns.min())
+    if west >= -180 and columns.max() <= 180:
+        return x
+    return west + (x - west) % 360.0
+
+
+@lru_cache(maxsize=256)
+def in_degrees(crs: str) -> bool:
+    """True if coordinates are longitude and latitude."""
+    return bool(CRS(crs).is_geographic)
 
 
 def _border(

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from minetrace.core.grid import Grid, Rect
 from minetrace.core.raster import NODATA
 from minetrace.sources.image import Image
-from minetrace.sources.place import reach, same_crs, transformer
+from minetrace.sources.place import longitudes, reach, same_crs, transformer
 from minetrace.sources.radiometry import to_int16
 
 BLOCK_PX = 256
@@ -105,12 +105,12 @@ def _samples(image: Image, grid: Grid, block: Rect, part: Rect) -> list[tuple[Fl
     if ratio <= COARSE:
         x, y = _centres(grid, block, image.crs)
         where = part.within(block)
-        return [_apply(inverse, x[where], y[where])]
+        return [_apply(inverse, longitudes(image, x[where]), y[where])]
     side = min(math.ceil(ratio - 1e-6), MOST_SAMPLES)
     x, y = _corners(grid, block, image.crs)
     rows, cols = part.within(block)
     frame = slice(rows.start, rows.stop + 1), slice(cols.start, cols.stop + 1)
-    col, row = _apply(inverse, x[frame], y[frame])
+    col, row = _apply(inverse, longitudes(image, x[frame]), y[frame])
     steps = [(i + 0.5) / side for i in range(side)]
     return [(_inside(col, down, right), _inside(row, down, right))
             for down in steps for right in steps]  # fmt: skip
