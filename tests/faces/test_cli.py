@@ -71,3 +71,12 @@ def test_a_lost_index_is_made_anew(world: World, tmp_path: Path) -> None:
     assert minetrace("run", file, "--out", out, "--quiet").returncode == 0
     (out / "index.sqlite").unlink()
     assert "complete" in minetrace("status", out).stdout
+
+
+def test_ctrl_c_anywhere_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(name: str) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minetrace.flow.named_models.place_of", stopped)
+    done = minetrace("models", "show", "artisanal-gold-rgb")
+    assert (done.returncode, done.stderr) == (130, "minetrace: stopped\n")

@@ -126,6 +126,7 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("minetrace: stopped", err=True)
-        sys.exit(130)
+    except SystemExit as left:
+        if left.code == 130:  # typer ends so, and says nothing
+            typer.echo("minetrace: stopped", err=True)
+        raise
