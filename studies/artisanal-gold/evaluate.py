@@ -49,7 +49,7 @@ from minetrace.models.architectures import build
 from minetrace.models.calibration import Calibration, calibrate
 from minetrace.models.clouds import opacity
 from minetrace.models.plain_net import STRIDE, WINDOW, PlainNet, to_onnx
-from minetrace.models.registry import path_of
+from minetrace.models.registry import SHIPPED
 from minetrace.predict.model_file import write_model
 
 HERE = Path(__file__).resolve().parent
@@ -309,12 +309,12 @@ def ship(chips: ChipSet, logit: np.ndarray, figures: dict, use: list[int]) -> Mo
     error = figures["calibration"]
     holds = error["pooled"] <= WELL_CALIBRATED[0] and max(error["folds"]) <= WELL_CALIBRATED[1]
     threshold = min(max(figures["at_threshold"]["threshold"], 0.01), 0.99)
-    written = write_model(path_of(NAME), graph, card(for_card(figures), threshold, holds))
+    written = write_model(SHIPPED / NAME, graph, card(for_card(figures), threshold, holds))
     said = {"name": NAME, "version": VERSION, "bytes": len(graph), "threshold": threshold,
             "calibrated": holds}  # fmt: skip
     scenes = HERE / "scenes.json"
     known = json.loads(scenes.read_text()) if scenes.exists() else None
-    (path_of(NAME) / "README.md").write_text(page.page(figures, said, known), encoding="utf-8")
+    (SHIPPED / NAME / "README.md").write_text(page.page(figures, said, known), encoding="utf-8")
     return written
 
 
@@ -329,7 +329,7 @@ def main() -> None:
     write_table(figures["folds"])
     written = ship(chips, logit, figures, use)
     at = figures["at_threshold"]["threshold_logit"]
-    pictures.confusions(chips, raw, logit, at, path_of(NAME) / "confusions.webp")
+    pictures.confusions(chips, raw, logit, at, SHIPPED / NAME / "confusions.webp")
     pictures.curves(chips, logit, figures["calibration"], figures["folds"], HERE / "figures.png")
     print(json.dumps(for_card(figures), indent=1))
     print("sha256 for the registry:", written.sha256)

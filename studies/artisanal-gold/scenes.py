@@ -20,7 +20,7 @@ from choices import FILL, chips_folder
 from evaluate import NAME, rounded
 
 from minetrace.core.metrics import roc_auc
-from minetrace.models.registry import path_of
+from minetrace.models.registry import SHIPPED
 from minetrace.predict.onnx import OnnxScorer
 
 matplotlib.use("Agg")
@@ -90,7 +90,7 @@ def picture(rows: list[dict], card, path: Path) -> None:
 
 def main() -> None:
     folder = chips_folder().parent / "tailings"
-    scorer = OnnxScorer.open(path_of(NAME))
+    scorer = OnnxScorer.open(SHIPPED / NAME)
     card, rows = scorer.card, []
     with (folder / "tiles.csv").open(newline="") as file:
         for tile in csv.DictReader(file):

@@ -221,3 +221,8 @@ def test_the_list_as_json_is_the_list() -> None:
 def test_what_is_built_in_has_no_file() -> None:
     with pytest.raises(ModelError, match="built in"):
         place_of("spectral")
+
+
+def test_an_unknown_name_names_the_known_ones() -> None:
+    with pytest.raises(ModelError, match="artisanal-gold-rgb"):
+        place_of("gold")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from minetrace.faces.cli import app
-from minetrace.models.registry import entries, path_of
+from minetrace.flow.named_models import entries, place_of
 from minetrace.predict.model_file import read_model
 
 
@@ -18,7 +18,7 @@ def test_a_packed_model_is_the_model_and_twice_the_same(tmp_path: Path) -> None:
         done = CliRunner().invoke(app, ["models", "export", name, "--out", str(file)])
         assert done.exit_code == 0, done.output
         packed.append(file.read_bytes())
-        assert read_model(file) == read_model(path_of(name))
+        assert read_model(file) == read_model(place_of(name))
     assert packed[0] == packed[1]
 
 

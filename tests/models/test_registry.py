@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minetrace.errors import ModelError
-from minetrace.models.registry import Entry, entries, path_of
+from minetrace.models.registry import SHIPPED, Entry, entries
 from minetrace.predict.model_file import read_model
 
 EVERY = pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.name)
@@ -20,7 +19,7 @@ def test_names_are_unique_and_one_is_the_default() -> None:
 
 @EVERY
 def test_an_entry_is_true_of_its_file(entry: Entry) -> None:
-    _, card = read_model(path_of(entry.name))
+    _, card = read_model(SHIPPED / entry.source)
     assert (card.name, card.sha256, card.licence) == (entry.name, entry.sha256, entry.licence)
 
 
@@ -28,8 +27,3 @@ def test_an_entry_is_true_of_its_file(entry: Entry) -> None:
 def test_an_entry_says_what_it_is_for_and_not_for(entry: Entry) -> None:
     assert entry.purpose
     assert entry.not_for
-
-
-def test_an_unknown_name_names_the_known_ones() -> None:
-    with pytest.raises(ModelError, match="artisanal-gold-rgb"):
-        path_of("gold")

@@ -11,7 +11,7 @@ import pytest
 
 from minetrace.core.metrics import roc_auc
 from minetrace.core.model import ModelCard
-from minetrace.models.registry import path_of
+from minetrace.models.registry import SHIPPED
 from minetrace.predict.onnx import OnnxScorer
 
 NAME = "artisanal-gold-rgb"
@@ -21,7 +21,7 @@ STUDY = ROOT / "studies" / "artisanal-gold"
 
 @pytest.fixture(scope="module")
 def scorer() -> OnnxScorer:
-    return OnnxScorer.open(path_of(NAME))
+    return OnnxScorer.open(SHIPPED / NAME)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def single(scorer: OnnxScorer, pixels: np.ndarray) -> np.ndarray:
 
 
 def test_it_is_small_and_complete() -> None:
-    folder = path_of(NAME)
+    folder = SHIPPED / NAME
     assert {"model.onnx", "model.json", "README.md", "confusions.webp"} <= {
         path.name for path in folder.iterdir()
     }
@@ -80,7 +80,7 @@ def test_the_card_says_what_must_be_known(card: ModelCard) -> None:
 
 
 def test_the_readme_names_data_figures_and_limits(card: ModelCard) -> None:
-    text = (path_of(NAME) / "README.md").read_text(encoding="utf-8")
+    text = (SHIPPED / NAME / "README.md").read_text(encoding="utf-8")
     for said in ("CC BY 4.0", "Earth Genome", "ndustrial", "confusions.webp",
                  f"{card.metrics['roc_auc_mean']:.3f}", f"{card.threshold:.3f}"):  # fmt: skip
         assert said in text, said

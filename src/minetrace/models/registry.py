@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from minetrace.errors import ModelError
-
 SHIPPED = Path(__file__).parent / "shipped"
 
 
@@ -62,18 +60,3 @@ _ENTRIES = (
 def entries() -> tuple[Entry, ...]:
     """Every model that has a name, the default first."""
     return tuple(sorted(_ENTRIES, key=lambda entry: not entry.default))
-
-
-def path_of(name: str) -> Path:
-    """The model folder of a name, as `minetrace.predict.model_file.read_model` takes it.
-
-    Raises:
-        ModelError: no model has this name.
-    """
-    for entry in _ENTRIES:
-        if entry.name == name:
-            return SHIPPED / entry.source
-    raise ModelError(
-        f"no model is called {name!r}; the names are {', '.join(e.name for e in entries())}. "
-        "Give one of them, or the path of a model folder or zip"
-    )

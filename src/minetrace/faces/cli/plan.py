@@ -6,26 +6,17 @@ from pathlib import Path
 
 import typer
 
-from minetrace.faces.cli.asked import (
-    DELINEATE,
-    MODEL,
-    OUT,
-    REGION,
-    SOURCE,
-    STUDY,
-    YEARS,
-    study_of,
-)
+from minetrace.faces.cli import flags
 
 
 def command(
-    study: Path | None = STUDY,
-    region: Path | None = REGION,
-    years: str | None = YEARS,
-    source: str | None = SOURCE,
-    model: str | None = MODEL,
-    delineate: bool | None = DELINEATE,
-    out: str | None = OUT,
+    study: Path | None = flags.STUDY,
+    region: Path | None = flags.REGION,
+    years: str | None = flags.YEARS,
+    source: str | None = flags.SOURCE,
+    model: str | None = flags.MODEL,
+    delineate: bool | None = flags.DELINEATE,
+    out: str | None = flags.OUT,
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core."),
     per_gb_read: float | None = typer.Option(None, min=0, help="Price of a gigabyte of imagery."),
     per_core_hour: float | None = typer.Option(None, min=0, help="Price of an hour of one core."),
@@ -54,7 +45,7 @@ def command(
     from minetrace.store.files import write_json
     from minetrace.store.run_folder import RunFolder
 
-    asked = study_of(study, region=region, years=years, source=source, model=model,
+    asked = flags.study_of(study, region=region, years=years, source=source, model=model,
                      delineate=delineate, out=out)  # fmt: skip
     job = plan(asked, RunFolder.at(out or Path("runs") / asked.name))
     prices = Prices(per_gb_read, per_core_hour, per_gb_month)

@@ -6,29 +6,20 @@ from pathlib import Path
 
 import typer
 
-from minetrace.faces.cli.asked import (
-    DELINEATE,
-    MODEL,
-    OUT,
-    REGION,
-    SOURCE,
-    STUDY,
-    YEARS,
-    study_of,
-)
+from minetrace.faces.cli import flags
 
 
 def command(
-    study: Path | None = STUDY,
-    region: Path | None = REGION,
-    years: str | None = YEARS,
-    source: str | None = SOURCE,
-    model: str | None = MODEL,
+    study: Path | None = flags.STUDY,
+    region: Path | None = flags.REGION,
+    years: str | None = flags.YEARS,
+    source: str | None = flags.SOURCE,
+    model: str | None = flags.MODEL,
     device: str | None = typer.Option(
         None, help="What the model runs on: cpu, cuda, or auto.  [default: cpu]"
     ),
-    delineate: bool | None = DELINEATE,
-    out: str | None = OUT,
+    delineate: bool | None = flags.DELINEATE,
+    out: str | None = flags.OUT,
     workers: int = typer.Option(0, min=0, help="Processes; 0 for one per core. No result changes."),
     engine: str | None = typer.Option(
         None, help="Who does the work: local, dask or slurm (extra: dask).  [default: local]"
@@ -64,7 +55,7 @@ def command(
     kind = engine or ("dask" if scheduler else None)
     said = {"kind": kind, "scheduler": scheduler, "task_limit_s": task_limit}
     chosen = {key: value for key, value in said.items() if value is not None}
-    asked = study_of(
+    asked = flags.study_of(
         study, region=region, years=years, source=source, model=model, delineate=delineate,
         out=out, device=device, engine=chosen or None,
     )  # fmt: skip
