@@ -68,25 +68,31 @@ def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **said: object) -> P
     return path
 
 
+@pytest.fixture
+def our_gold(
+    served: tuple[Path, Loopback], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A zip on a server, which a list names."""
+    folder, server = served
+    zipped = folder / "gold.zip"
+    listed(tmp_path, monkeypatch, source=f"{server.url}/gold.zip", sha256=sha256(zipped))
+    return zipped
+
+
 def models(*words: str) -> Result:
     return CliRunner().invoke(app, ["models", *words])
 
 
-def test_a_model_at_an_address_is_fetched_once_and_used(
-    served: tuple[Path, Loopback], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, server = served
-    listed(tmp_path, monkeypatch, source=f"{server.url}/gold.zip",
-           sha256=sha256(folder / "gold.zip"))  # fmt: skip
+def test_a_model_at_an_address_is_fetched_once_and_used(our_gold: Path) -> None:
     done = models("check", "our-gold")
     assert done.exit_code == 0, done.output
-    (folder / "gold.zip").unlink()
+    our_gold.unlink()
     scorer = open_model("our-gold", None, ("red", "green", "blue"))
     assert scorer.card == read_model(GOLD)[1]
     assert not_for(scorer.card, "our-gold") == "anything else"
     shown = models("list").output
     assert "finds gold" in shown
-    assert f"{server.url}/gold.zip" in shown
+    assert "/gold.zip" in shown
 
 
 def test_another_file_at_the_address_is_refused_and_not_kept(
@@ -98,15 +104,10 @@ def test_another_file_at_the_address_is_refused_and_not_kept(
     assert not list((tmp_path / "cache").rglob("*.zip"))
 
 
-def test_a_damaged_copy_is_fetched_again(
-    served: tuple[Path, Loopback], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, server = served
-    listed(tmp_path, monkeypatch, source=f"{server.url}/gold.zip",
-           sha256=sha256(folder / "gold.zip"))  # fmt: skip
+def test_a_damaged_copy_is_fetched_again(our_gold: Path) -> None:
     kept = place_of("our-gold")
     kept.write_bytes(kept.read_bytes()[:-1])
-    assert sha256(place_of("our-gold")) == sha256(folder / "gold.zip")
+    assert sha256(place_of("our-gold")) == sha256(our_gold)
 
 
 def test_what_cannot_be_fetched_says_where_to_put_it(
@@ -193,16 +194,13 @@ def test_a_hash_in_capitals_is_the_same_hash(
 
 
 def test_a_cache_that_cannot_be_used_says_where_else(
-    served: tuple[Path, Loopback], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    our_gold: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, server = served
-    listed(tmp_path, monkeypatch, source=f"{server.url}/gold.zip",
-           sha256=sha256(folder / "gold.zip"))  # fmt: skip
     place_of("our-gold").unlink()
-    (cache_folder() / sha256(folder / "gold.zip")[:16] / "our-gold.zip").mkdir()
+    (cache_folder() / sha256(our_gold)[:16] / "our-gold.zip").mkdir()
     with pytest.raises(NoPermissionError, match="XDG_CACHE_HOME"):
         place_of("our-gold")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "gold.zip"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(our_gold))
     with pytest.raises(NoPermissionError, match="XDG_CACHE_HOME"):
         place_of("our-gold")
 
